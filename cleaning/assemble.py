@@ -1,0 +1,144 @@
+"""From parts to what a user sees: an output file per input file, the review sample, the numbers per file."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+
+from cleaning.first_pass import TOKEN_ESTIMATE, unit_of
+from cleaning.second_pass import PARTS, SAMPLE_ROWS
+from utils.data.ledger import assert_balanced
+from utils.errors import StageFailedError
+
+_COUNTS = ("in", "kept", "dropped", "quarantined")
+_SUFFIXES = (".jsonl", ".ndjson", ".json", ".zip")
+
+
+def output_names(relatives: Sequence[str]) -> dict[str, str]:
+    """Return the output's path for every input's: `.parquet` stays, all else becomes `<base name>.jsonl`.
+
+    Inputs that would share one (`a.json` beside `a.jsonl`) keep their full names before the `.jsonl`; a name that is
+    taken even then gets a number. The same inputs always get the same names.
+    """
+    plain = {relative: _output_name(relative) for relative in sorted(relatives)}
+    shared = {name for name, uses in Counter(name.lower() for name in plain.values()).items() if uses > 1}
+    names = {relative: name for relative, name in plain.items() if name.lower() not in shared}
+    taken = {name.lower() for name in names.values()}
+    for relative in sorted(set(plain) - set(names)):
+        name, number = f"{relative}.jsonl", 2
+        while name.lower() in taken:
+            name, number = f"{relative}-{number}.jsonl", number + 1
+        names[relative] = name
+        taken.add(name.lower())
+    return names
+
+
+def _output_name(relative: str) -> str:
+    path = PurePosixPath(relative)
+    name = path.name
+    if name.lower().endswith(".parquet"):
+        return relative
+    if name.lower().endswith((".gz", ".zst")):
+        name = name.rpartition(".")[0]
+    if name.lower().endswith(_SUFFIXES):
+        name = name.rpartition(".")[0]
+    return path.with_name(f"{name}.jsonl").as_posix()
+
+
+def assemble(task: dict[str, Any]) -> dict[str, Any]:
+    """Join the parts of one input file, in order.
+
+    Args:
+        task: `relative`, `target`, `parts` (names in order), `counts` of all of them, and the unit's keys.
+
+    """
+    unit = unit_of(task)
+    parts, target, counts = Path(task["root"]) / PARTS, str(task["target"]), task["counts"]
+    suffix = "parquet" if target.endswith(".parquet") else "jsonl"
+    for folder, status in (("good", "kept"), ("bad", "dropped")):
+        with unit.file(f"{folder}/{target}") as temporary:
+            _join([parts / f"{name}.{folder}.{suffix}" for name in task["parts"]], temporary, counts[status])
+    if counts["quarantined"]:
+        lines = target if suffix == "jsonl" else f"{target}.jsonl"
+        with unit.file(f"quarantine/{lines}") as temporary:
+            _join([parts / f"{name}.quarantine.jsonl" for name in task["parts"]], temporary, counts["quarantined"])
+    return unit.commit({"file": task["relative"], **counts})
+
+
+def _join(parts: list[Path], target: Path, expected: int) -> None:
+    """Join parts into one file and count its rows: what is missing here would be lost in silence."""
+    rows = _join_parquet(parts, target) if parts[0].suffix == ".parquet" else _join_lines(parts, target)
+    if rows != expected:
+        raise StageFailedError(f"{rows} rows were written, {expected} were decided", where=target.name)
+
+
+def _join_lines(parts: list[Path], target: Path) -> int:
+    with target.open("wb") as out:
+        for part in parts:
+            with part.open("rb") as stream:
+                shutil.copyfileobj(stream, out, 1 << 20)
+    with target.open("rb") as stream:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
+
+
+def _join_parquet(parts: list[Path], target: Path) -> int:
+    rows = 0
+    schema = pq.read_schema(parts[0])
+    with pq.ParquetWriter(target, schema, compression="zstd", write_page_checksum=True) as out:
+        for part in parts:
+            with pq.ParquetFile(part, page_checksum_verification=True) as file:
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group)
+                    out.write_table(table)
+                    rows += table.num_rows
+    return rows
+
+
+def total(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sum of counts, asserted to balance."""
+    summed: dict[str, Any] = {name: sum(report[name] for report in reports) for name in _COUNTS}
+    for name in ("by_reason", "by_any_reason", "kept_size", "dropped_size"):
+        counter: Counter[str] = Counter()
+        for report in reports:
+            counter.update(report[name])
+        summed[name] = dict(sorted(counter.items()))
+    assert_balanced(summed)
+    return summed
+
+
+def meta_info(name: str, files: dict[str, dict[str, Any]], empty: Sequence[str]) -> dict[str, Any]:
+    """Return rows, characters, estimated tokens and averages, per file and in total."""
+    return {
+        "name": name,
+        "tokens": f"estimate, no tokenizer: {TOKEN_ESTIMATE}",
+        "total": _described(total(list(files.values()))),
+        "files": {relative: _described(counts) for relative, counts in sorted(files.items())},
+        "empty_files": sorted(empty),
+    }
+
+
+def _described(counts: dict[str, Any]) -> dict[str, Any]:
+    described = {name: counts[name] for name in (*_COUNTS, "by_reason")}
+    for status in ("kept", "dropped"):
+        size = {name: counts[f"{status}_size"].get(name, 0) for name in ("characters", "tokens")}
+        rows = max(1, counts[status])
+        averages = {f"{name}_per_row": round(value / rows, 2) for name, value in size.items()}
+        described[f"{status}_rows"] = {**size, **averages}
+    return described
+
+
+def review_sample(parts: Sequence[Path]) -> list[bytes]:
+    """Return the lines of the review sample: of all rows, the hundred that the seed draws first."""
+    drawn: list[tuple[int, str, int, bytes]] = []
+    for part in parts:
+        for line in part.read_bytes().split(b"\n")[:-1]:
+            row = orjson.loads(line)
+            drawn.append((row["drawn"], row["source_file"], row["source_row"], line))
+        drawn = sorted(drawn)[:SAMPLE_ROWS]
+    return [b'{"source_file"' + line.split(b',"source_file"', 1)[1] for _, _, _, line in drawn]

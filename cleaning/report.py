@@ -1,0 +1,144 @@
+"""`report.html` of a cleaning run: what came in, what stayed, what every rule did, with examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from cleaning.config import CleanConfig
+from utils.report.page import (
+    Bar,
+    BarList,
+    Block,
+    Code,
+    Column,
+    Diff,
+    Fact,
+    Facts,
+    Paragraph,
+    Section,
+    Table,
+    Text,
+    render_page,
+)
+from utils.runs.directory import Run
+
+EXAMPLES_SHOWN = 3
+
+STATUS = {"kept": Text("kept", "保留"), "dropped": Text("dropped", "剔除"), "quarantined": Text("quarantined", "隔离")}
+TONES = {"kept": "good", "dropped": "bad", "quarantined": "warn"}
+
+
+def report(run: Run, config: CleanConfig, manifest: dict[str, Any]) -> None:
+    """Write `report.html`."""
+    counts, passes = manifest["counts"], [found for found in run.reports() if found["unit"].startswith("first-")]
+    page = render_page(
+        Text("Cleaning report", "清洗报告"),
+        subtitle=f"{config.dataset} · {manifest['finished']}",
+        sections=[
+            Section(Text("Rows", "行数"), _funnel(counts)),
+            Section(Text("Why rows were dropped", "剔除原因"), _reasons(counts)),
+            Section(Text("What rules changed", "规则的修改"), _edits(passes)),
+            Section(Text("Before and after", "修改前后"), _examples(passes)),
+            Section(Text("Files", "文件"), [_files(counts)]),
+            Section(Text("Speed", "速度"), [_speed(manifest)]),
+            Section(Text("Go on", "下一步"), _commands(run, config, passes)),
+        ],
+    )
+    with run.replaced_file("report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _funnel(counts: dict[str, Any]) -> list[Block]:
+    parts = [Fact(label, counts[name], tone=TONES[name]) for name, label in STATUS.items()]  # type: ignore[arg-type]
+    return [Facts([Fact(Text("rows in", "输入行"), counts["in"]), *parts], whole=counts["in"])]
+
+
+def _reasons(counts: dict[str, Any]) -> list[Block]:
+    if not counts["dropped"]:
+        return [Paragraph(Text("No row was dropped.", "没有剔除任何行。"))]
+    first = [Bar(name, count, "bad") for name, count in _by_count(counts["by_reason"])]
+    every = [Bar(name, count) for name, count in _by_count(counts["by_any_reason"])]
+    blocks: list[Block] = [BarList(first, counts["dropped"], Text("first reason of each row", "每行的第一个原因"))]
+    if counts["by_any_reason"] != counts["by_reason"]:
+        blocks.append(BarList(every, None, Text("all reasons", "全部原因")))
+    return blocks
+
+
+def _by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _edits(passes: Sequence[dict[str, Any]]) -> list[Block]:
+    rows: Counter[str] = Counter()
+    changes: Counter[str] = Counter()
+    for found in passes:
+        for rule, number in found["edits"].items():
+            rows[rule] += number["rows"]
+            changes[rule] += number["changes"]
+    if not rows:
+        return [Paragraph(Text("No text was changed.", "没有修改任何文本。"))]
+    columns = [
+        Column(Text("rule", "规则"), "code"),
+        Column(Text("rows", "行"), "integer"),
+        Column(Text("changes", "修改处"), "integer"),
+    ]
+    return [Table(columns, [[rule, count, changes[rule]] for rule, count in _by_count(rows)])]
+
+
+def _examples(passes: Sequence[dict[str, Any]]) -> list[Block]:
+    shown: dict[str, list[dict[str, str]]] = {}
+    for found in passes:
+        for rule, examples in found["examples"].items():
+            shown.setdefault(rule, []).extend(examples)
+    diffs: list[Block] = [
+        Diff(one["before"], one["after"], f"{rule} · {one['id']}")
+        for rule, examples in sorted(shown.items())
+        for one in examples[:EXAMPLES_SHOWN]
+    ]
+    return diffs or [Paragraph(Text("Nothing to show.", "没有可显示的例子。"))]
+
+
+def _files(counts: dict[str, Any]) -> Table:
+    columns = [Column(Text("file", "文件"), "code"), Column(Text("in", "输入"), "integer")]
+    columns += [Column(label, "integer") for label in STATUS.values()]
+    rows = [[name, *(file[key] for key in ("in", *STATUS))] for name, file in sorted(counts["by_file"].items())]
+    return Table(columns, rows)
+
+
+def _speed(manifest: dict[str, Any]) -> Table:
+    execution, seconds = manifest["execution"], manifest["seconds"]
+    size = sum(entry["bytes"] for entry in manifest["inputs"])
+    rate = round(manifest["counts"]["in"] / max(seconds, 1e-3))
+    columns = [
+        Column(Text("executor", "执行器")),
+        Column(Text("workers", "进程"), "integer"),
+        Column(Text("tasks", "任务"), "integer"),
+        Column(Text("seconds", "秒"), "number", 1),
+        Column(Text("rows per second", "行/秒"), "integer"),
+        Column(Text("bytes in", "输入字节"), "integer"),
+    ]
+    caption = Text(
+        "this attempt, with the start of the executor; work taken over from an earlier attempt counts as none",
+        "本次运行，含执行器启动时间；沿用先前完成的部分不计时",
+    )
+    workers, tasks = len(execution["workers"]), execution["tasks"]
+    return Table(columns, [[execution["executor"], workers, tasks, float(seconds), rate, size]], caption)
+
+
+def _commands(run: Run, config: CleanConfig, passes: Sequence[dict[str, Any]]) -> list[Block]:
+    ids = [one["id"] for found in passes for examples in found["examples"].values() for one in examples]
+    row = ids[0] if ids else "ID"
+    next_stage = f"posttrain attributes --set input={run.path} --set output={run.path}-attributes"
+    return [
+        Code(f"posttrain why {row} --run {run.path}", Text("the story of a row", "某一行的来龙去脉")),
+        Code(f"posttrain report {run.path}", Text("draw this page again", "重新生成本页")),
+        Code(next_stage, Text("the next stage", "下一阶段")),
+        Paragraph(
+            Text(
+                f"{config.dataset}-sample100.jsonl holds rows to read, with empty columns for a verdict.",
+                f"{config.dataset}-sample100.jsonl 是供人工审阅的样本，判定列待填。",
+            )
+        ),
+    ]

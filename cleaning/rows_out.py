@@ -1,0 +1,118 @@
+"""How a row is written: its raw bytes with the clean_* keys spliced in, or re-serialised when a rule changed it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from utils.data.formats import Row
+from utils.data.parsing import dump_row
+from utils.data.reading import REPAIRED_BOM, RawRow
+
+CLEAN_SCHEMA = pa.schema(
+    [
+        ("clean_id", pa.string()),
+        ("clean_status", pa.int8()),
+        ("clean_policy", pa.string()),
+        ("clean_reasons", pa.list_(pa.string())),
+    ]
+)
+CLEAN_KEYS = tuple(CLEAN_SCHEMA.names)
+
+# A JSON string holds no raw line end, so blanks around one are always between tokens.
+_LINE_END = re.compile(rb"[ \t]*[\r\n][ \t\r\n]*")
+_BATCH_ROWS = 8192
+
+
+class Mark(NamedTuple):
+    """What cleaning says of a row."""
+
+    id: str
+    reasons: Sequence[str]
+
+    def keys(self) -> dict[str, Any]:
+        """Return the clean_* keys; `clean_policy` is the first failing rule."""
+        first = self.reasons[0] if self.reasons else ""
+        status = int(not self.reasons)
+        return dict(zip(CLEAN_KEYS, (self.id, status, first, list(self.reasons)), strict=True))
+
+
+def json_line(raw: RawRow, changed: Row | None, mark: Mark) -> bytes:
+    """Return one line of JSONL without its end.
+
+    Args:
+        raw: the row as read.
+        changed: the row after cleaning when a rule changed it, else None.
+        mark: goes in before the last brace.
+
+    """
+    row = changed if changed is not None else raw.row or {}
+    carries = any(key in row for key in CLEAN_KEYS)  # cleaned before: our keys are written anew
+    mended = any(repair != REPAIRED_BOM for repair in raw.repairs)
+    if changed is None and not carries and not mended:
+        text = _LINE_END.sub(b" ", raw.raw).strip()
+        return text[:-1].rstrip() + b"," + orjson.dumps(mark.keys())[1:]
+    return dump_row({**{key: value for key, value in row.items() if key not in CLEAN_KEYS}, **mark.keys()})
+
+
+class RowWriter(Protocol):
+    """Takes rows in order."""
+
+    def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
+        """Write one row."""
+
+    def close(self) -> None:
+        """Write what is held back."""
+
+
+class JsonlWriter:
+    """Rows as uncompressed JSONL."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
+        """Write one line."""
+        self._stream.write(json_line(raw, changed, mark) + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+class ParquetWriter:
+    """Rows as Parquet, with the input's schema and the clean_* columns."""
+
+    def __init__(self, path: Path, source: Path) -> None:
+        schema = pq.read_schema(source)
+        kept = [column for column in schema if column.name not in CLEAN_KEYS]
+        self._schema = pa.schema([*kept, *CLEAN_SCHEMA], metadata=schema.metadata)
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", write_page_checksum=True)
+        self._held: list[Row] = []
+
+    def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
+        """Hold one row, write a batch."""
+        self._held.append({**(changed if changed is not None else raw.row or {}), **mark.keys()})
+        if len(self._held) >= _BATCH_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write the last batch and the footer."""
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._writer.write_table(pa.Table.from_pylist(self._held, schema=self._schema))
+            self._held = []
+
+
+def open_writer(path: Path, source: Path, *, parquet: bool) -> RowWriter:
+    """Return a writer for a part of the output of `source`."""
+    return ParquetWriter(path, source) if parquet else JsonlWriter(path.open("wb"))

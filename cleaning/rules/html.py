@@ -1,0 +1,98 @@
+"""Markup that was left in a text: tags and comments go, entities are decoded once, inequality signs stay."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Literal
+
+from cleaning.rules.base import Edited, EditRule, Segments
+
+_BLOCK = (
+    "address|article|aside|blockquote|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|header|hr|li|"
+    "main|nav|ol|p|pre|section|table|tbody|td|tfoot|th|thead|tr|ul"
+)
+_INLINE = (
+    "a|abbr|acronym|audio|b|big|br|button|canvas|cite|code|col|colgroup|del|dfn|em|embed|font|i|iframe|img|ins|kbd|"
+    "link|mark|meta|nobr|noscript|picture|q|s|samp|script|small|span|strike|strong|style|sub|sup|svg|tt|u|video|wbr|"
+    "html|head|body"
+)
+# Names that also stand in angle brackets for other reasons (`List<a>`, `<code>` as a placeholder, `x<b>y`): a lone
+# opening tag of these counts only where a closing tag follows.
+_NEEDS_PARTNER = re.compile(
+    "a|address|audio|b|body|button|code|form|head|header|i|link|main|mark|p|q|s|section|table|u|video"
+)
+
+_VALUE = r"""(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`]++)"""
+_BOOLEAN = "hidden|disabled|checked|selected|controls|async|defer|nowrap|noshade"
+_ATTRIBUTES = rf"(?:\s++[a-zA-Z_:@][\w:.@-]*+\s*+=\s*+{_VALUE}|\s++(?:{_BOOLEAN})(?=[\s/>]))"
+_TAG = re.compile(
+    rf"<(?P<close>/?)(?P<name>{_BLOCK}|{_INLINE})(?P<attributes>{_ATTRIBUTES}*+)\s*+(?P<alone>/?)>", re.IGNORECASE
+)
+# What is removed with all that it holds: an expression, and the end without which it cannot match.
+_HIDDEN = (
+    (re.compile(r"<!--(?s:.*?)-->"), re.compile("-->")),
+    (re.compile(r"<script\b[^<>]{0,2000}+>(?s:.*?)</script\s*+>", re.I), re.compile(r"</script\s*+>", re.I)),
+    (re.compile(r"<style\b[^<>]{0,2000}+>(?s:.*?)</style\s*+>", re.I), re.compile(r"</style\s*+>", re.I)),
+)
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_BREAKING = re.compile(rf"br|{_BLOCK}", re.IGNORECASE)
+
+
+def _text_of(entity: re.Match[str]) -> str:
+    """Return the character of an entity; `&nbsp;` is a blank here; what is no entity or no character stays."""
+    text = html.unescape(entity.group())
+    return " " if text == "\u00a0" else text if text.isprintable() else entity.group()
+
+
+def _without_hidden(text: str) -> tuple[str, int]:
+    """Remove comments, scripts and styles whole; only what lies before the last end of one is searched."""
+    removed = 0
+    for whole, closing in _HIDDEN:
+        ends = [match.end() for match in closing.finditer(text)]
+        if ends:
+            head, count = whole.subn("", text[: ends[-1]])
+            text, removed = head + text[ends[-1] :], removed + count
+    return text, removed
+
+
+def _without_tags(text: str) -> tuple[str, int]:
+    last_close = {match["name"].lower(): match.start() for match in _TAG.finditer(text) if match["close"]}
+    removed = 0
+
+    def replacement(match: re.Match[str]) -> str:
+        nonlocal removed
+        name = match["name"].lower()
+        lone = not (match["close"] or match["alone"] or match["attributes"])
+        if lone and _NEEDS_PARTNER.fullmatch(name) and last_close.get(name, -1) < match.start():
+            return match.group()
+        removed += 1
+        opening_cell = name in ("td", "th") and not match["close"]
+        return "\n" if _BREAKING.fullmatch(name) and not opening_cell and _is_break(match) else ""
+
+    return _TAG.sub(replacement, text), removed
+
+
+def _is_break(match: re.Match[str]) -> bool:
+    """Tell whether the text before and after a tag of a block would run together without it."""
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return bool(before.strip()) and (after not in ("", "\n") or not match["close"]) and after != "\n"
+
+
+class Html(EditRule):
+    """Removes real tags and comments, decodes entities once."""
+
+    trigger = r"<[/!a-zA-Z]|&[#a-zA-Z]"
+
+    rule: Literal["html"] = "html"
+
+    def apply(self, segments: Segments) -> Edited:
+        """Remove comments, scripts and styles whole, then tags, then decode."""
+        texts, counts = [], []
+        for text in segments.texts:
+            text, hidden = _without_hidden(text) if "<" in text else (text, 0)
+            text, tags = _without_tags(text) if "<" in text else (text, 0)
+            decoded = _ENTITY.sub(_text_of, text) if "&" in text else text
+            texts.append(decoded)
+            counts.append(hidden + tags + (decoded != text and len(_ENTITY.findall(text))))
+        return Edited(texts, counts)

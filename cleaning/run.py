@@ -1,0 +1,196 @@
+"""The cleaning run: two passes over partitions, duplicates in between, then an output file per input file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cleaning.assemble import assemble, meta_info, output_names, review_sample, total
+from cleaning.config import CleanConfig
+from cleaning.duplicates import DUPLICATES, find_duplicates
+from cleaning.first_pass import first_pass, tasks_for
+from cleaning.rules.base import parameters
+from cleaning.second_pass import PARTS, second_pass
+from utils.data.formats import detect
+from utils.data.inputs import InputFile, find_files, survey
+from utils.data.partitions import Partition, plan_partitions
+from utils.data.reading import read_partition
+from utils.errors import UserError
+from utils.runs.directory import Run
+
+__all__ = ["assemble", "dry_run", "first_pass", "inputs", "report", "second_pass", "work"]
+
+# A file's format is that of its first readable row that has one; this many are asked.
+_ROWS_ASKED = 1000
+
+Plan = dict[InputFile, list[Partition]]
+
+
+def inputs(config: CleanConfig) -> list[Path]:
+    """Return the files that are read."""
+    return [file.path for file in find_files(config.input)]
+
+
+def dry_run(config: CleanConfig) -> dict[str, Any]:
+    """Return files, rows, tasks and bytes."""
+    plan = _plan(config)
+    partitions = [partition for found in plan.values() for partition in found]
+    size = sum(file.path.stat().st_size for file in plan)
+    return {
+        "files": {
+            file.relative: {"format": _format(config, file, found), "tasks": len(found)} for file, found in plan.items()
+        },
+        "rows": sum(partition.rows or 0 for partition in partitions),
+        "rows_unknown_in": [partition.relative for partition in partitions if partition.rows is None],
+        "tasks": 2 * len(partitions) + len(plan),
+        "bytes": size,
+        "disk_needed_bytes": 3 * size,
+    }
+
+
+def work(run: Run, config: CleanConfig) -> dict[str, Any]:
+    """Clean everything; return the counts."""
+    plan = _plan(config)
+    files = {file: found for file, found in plan.items() if found}
+    _tell(run, config, plan)
+    tasks = [task for file, found in files.items() for task in tasks_for(found, _shared(config, file, found))]
+    tasks.sort(key=_order)
+    firsts = run.map("cleaning.run:first_pass", tasks, "pass 1")
+    if not any(first["rows"] for first in firsts):
+        raise UserError("no row at all in the input", where=_spell(config), mend="point `input` at files with rows")
+    _cluster(run, config, tasks)
+    run.stop.check()
+    seconds = run.map("cleaning.run:second_pass", [{**t, "unit": f"second-{t['name']}"} for t in tasks], "pass 2")
+    by_file = _by_file(tasks, seconds)
+    run.map("cleaning.run:assemble", _assembly(tasks, by_file), "assembly")
+    empty = [file.relative for file in plan if file.relative not in by_file]
+    _summarise(run, config, tasks, by_file, empty)
+    counts = total(seconds)
+    return {
+        **{name: counts[name] for name in ("in", "kept", "dropped", "quarantined", "by_reason", "by_any_reason")},
+        "by_file": {name: {k: c[k] for k in ("in", "kept", "dropped", "quarantined")} for name, c in by_file.items()},
+    }
+
+
+def report(run: Run, config: CleanConfig, manifest: dict[str, Any]) -> None:
+    """Write `report.html`."""
+    from cleaning.report import report as write  # workers need no page
+
+    write(run, config, manifest)
+
+
+def _plan(config: CleanConfig) -> Plan:
+    return {file: plan_partitions(file, config.partition_bytes) for file in find_files(config.input)}
+
+
+def _tell(run: Run, config: CleanConfig, plan: Plan) -> None:
+    """Warn of what lies in the input and is not read."""
+    for file, found in plan.items():
+        if not found:
+            run.log.warning("%s is empty", file.relative)
+    for item in survey(config.input).ignored:
+        run.log.warning("%s is not read: %s", item.path, item.reason)
+
+
+def _spell(config: CleanConfig) -> str:
+    return config.input if isinstance(config.input, str) else ", ".join(config.input)
+
+
+def _shared(config: CleanConfig, file: InputFile, found: Sequence[Partition]) -> dict[str, Any]:
+    """Return what all tasks of a file have in common."""
+    return {
+        "format": _format(config, file, found),
+        "text_field": config.text_field,
+        "policy": [parameters(rule) for rule in config.policy],
+        "max_row_bytes": config.max_row_bytes,
+        "invalid_utf8": config.invalid_utf8,
+        "seed": config.seed,
+        "source": config.dataset,
+    }
+
+
+def _format(config: CleanConfig, file: InputFile, partitions: Sequence[Partition]) -> str | None:
+    """Return the name of a file's format: of the first readable row that is of a known one.
+
+    Raises:
+        UserError: rows can be read, but none is of a known format; their keys are named.
+
+    """
+    refusal: UserError | None = None
+    limits = {"max_row_bytes": config.max_row_bytes, "invalid_utf8": config.invalid_utf8}
+    raws = (raw for partition in partitions for raw in read_partition(partition, **limits))  # type: ignore[arg-type]
+    rows = (raw.row for raw in raws if raw.row is not None)
+    for row in islice(rows, _ROWS_ASKED):
+        try:
+            return detect(row, name=config.format, text_field=config.text_field, where=str(file.path)).name
+        except UserError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    return None
+
+
+def _order(task: dict[str, Any]) -> tuple[str, int]:
+    return task["partition"]["relative"], task["partition"]["index"]
+
+
+def _cluster(run: Run, config: CleanConfig, tasks: Sequence[dict[str, Any]]) -> None:
+    """Find duplicates over all pass-1 parts, once."""
+    import polars as pl
+
+    if run.committed("duplicates") is not None:
+        return
+    parts = [(task["name"], run.inner / "work" / "first-pass" / f"{task['name']}.parquet") for task in tasks]
+    with run.unit("duplicates") as unit:
+        found = find_duplicates(parts) if config.duplicates.exact else pl.DataFrame(schema=DUPLICATES)
+        with unit.file("run/work/duplicates.parquet") as temporary:
+            found.write_parquet(temporary, compression="zstd", row_group_size=1 << 16)
+        unit.commit({"copies": len(found)})
+
+
+def _by_file(tasks: Sequence[dict[str, Any]], reports: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the counts of every input file that has rows."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for task, found in zip(tasks, reports, strict=True):
+        grouped.setdefault(task["partition"]["relative"], []).append(found)
+    totals = {relative: total(found) for relative, found in grouped.items()}
+    return {relative: counts for relative, counts in totals.items() if counts["in"]}
+
+
+def _assembly(tasks: Sequence[dict[str, Any]], by_file: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one task per input file with rows."""
+    parts: dict[str, list[str]] = {}
+    for task in tasks:
+        parts.setdefault(task["partition"]["relative"], []).append(task["name"])
+    targets = output_names(list(by_file))
+    return [
+        {
+            "unit": "file-" + hashlib.blake2b(relative.encode(errors="surrogateescape"), digest_size=8).hexdigest(),
+            "relative": relative,
+            "target": targets[relative],
+            "parts": parts[relative],
+            "counts": counts,
+        }
+        for relative, counts in by_file.items()
+    ]
+
+
+def _summarise(
+    run: Run, config: CleanConfig, tasks: Sequence[dict[str, Any]], by_file: dict[str, Any], empty: Sequence[str]
+) -> None:
+    """Write `<name>-meta-info.json` and `<name>-sample100.jsonl`."""
+    if run.committed("summary") is not None:
+        return
+    with run.unit("summary") as unit:
+        with unit.file(f"{config.dataset}-meta-info.json") as temporary:
+            meta = meta_info(config.dataset, by_file, empty)
+            temporary.write_bytes(orjson.dumps(meta, option=orjson.OPT_INDENT_2) + b"\n")
+        with unit.file(f"{config.dataset}-sample100.jsonl") as temporary:
+            lines = review_sample([run.path / PARTS / f"{task['name']}.sample.jsonl" for task in tasks])
+            temporary.write_bytes(b"".join(line + b"\n" for line in lines))
+        unit.commit({})

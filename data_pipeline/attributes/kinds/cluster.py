@@ -1,0 +1,141 @@
+"""Clusters of an embedding by MiniBatchKMeans, each named by the terms that set it apart."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from pydantic import Field
+
+from data_pipeline.attributes.base import AttributeKeys, as_table, text_of
+from data_pipeline.attributes.kinds.embedding import normalised, vectors_of
+
+_SAMPLE = 200  # rows of a cluster, and
+_BEGINNING = 400  # characters of a row that its name is taken from
+_TERM = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]{2,}|[^\W\d_\u3400-\u4dbf\u4e00-\u9fff]{3,}")
+
+
+class Cluster(AttributeKeys):
+    """`cluster` (0 is the largest), `cluster_name`, and `similarity`: cosine to the cluster's centre.
+
+    All null for a row whose embedding is null. The result depends on the set of rows, not on their order.
+    """
+
+    version: ClassVar[int] = 1
+    scope: ClassVar[Literal["rows", "all"]] = "all"
+
+    kind: Literal["cluster"] = "cluster"
+    embedding: str = "embedding"
+    """Name of the embedding to cluster."""
+    k: int | None = Field(default=None, ge=1)
+    """Number of clusters; by default √(rows ÷ 2)."""
+    terms: int = Field(default=3, ge=1)
+    """Terms in a cluster's name."""
+
+    @property
+    def key(self) -> str:
+        """The attribute's name."""
+        return self.name or self.kind
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The embedding."""
+        return (self.embedding,)
+
+    def measure(self, rows: pl.DataFrame, given: Mapping[str, pa.Table], seed: int) -> pa.Table:
+        """Return `id, cluster, cluster_name, similarity`, one row per row."""
+        vectors, valid = vectors_of(given[self.embedding])
+        embedded = rows.filter(pl.Series(valid))
+        order = embedded["id"].arg_sort().to_numpy()
+        labels, similarity = kmeans(vectors[order], self.k or default_k(len(vectors)), seed)
+        texts = embedded[order].select(text_of().pipe(normalised).str.head(_BEGINNING))["messages"].to_list()
+        names = cluster_names(texts, labels, self.terms)
+        found = pl.DataFrame(
+            {
+                "id": embedded[order]["id"],
+                "cluster": pl.Series(labels, dtype=pl.Int32),
+                "cluster_name": [names[label] for label in labels],
+                "similarity": pl.Series(similarity, dtype=pl.Float32),
+            },
+            schema_overrides={"id": pl.String, "cluster_name": pl.String},
+        )
+        return as_table(rows.select("id").join(found, on="id", how="left", maintain_order="left"))
+
+
+def default_k(rows: int) -> int:
+    """Return √(rows ÷ 2), rounded, at least 1."""
+    return max(1, round(math.sqrt(rows / 2)))
+
+
+def kmeans(vectors: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster unit vectors.
+
+    Args:
+        vectors: float32 [n, d] of length 1.
+        k: clusters; at most n are made.
+        seed: of the start centres and batches.
+
+    Returns:
+        Labels int64 [n], numbered by falling size, and cosines to the own centre float32 [n].
+
+    """
+    if not len(vectors):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
+    from sklearn.cluster import MiniBatchKMeans
+
+    model = MiniBatchKMeans(min(k, len(vectors)), random_state=seed, n_init=3, batch_size=2048)
+    labels = model.fit_predict(vectors)
+    sizes = np.bincount(labels, minlength=model.n_clusters)
+    rank = np.empty_like(sizes)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    centres = model.cluster_centers_ / np.maximum(np.linalg.norm(model.cluster_centers_, axis=1, keepdims=True), 1e-12)
+    return rank[labels], np.clip(np.einsum("nd,nd->n", vectors, centres[labels]), -1, 1)
+
+
+def cluster_names(texts: Sequence[str], labels: Sequence[int] | np.ndarray, terms: int) -> dict[int, str]:
+    """Return a name per label: its top terms by tf–idf over clusters, joined by `·`.
+
+    The weight of a term in a cluster is the share of the cluster's rows that hold it × log(1 + rows ÷ rows that hold
+    it anywhere). Terms are words of three letters or more, and pairs of Chinese characters.
+    """
+    rows: Counter[int] = Counter()
+    holding: dict[int, Counter[str]] = {}
+    anywhere: Counter[str] = Counter()
+    for text, label in zip(texts, map(int, labels), strict=True):
+        if rows[label] < _SAMPLE:
+            rows[label] += 1
+            found = terms_in(text)
+            holding.setdefault(label, Counter()).update(found)
+            anywhere.update(found)
+    total = sum(rows.values())
+    names = {}
+    for label, held in holding.items():
+        weight = {term: n / rows[label] * math.log1p(total / anywhere[term]) for term, n in held.items()}
+        names[label] = "·".join(_apart(sorted(weight, key=lambda term: (-weight[term], term)), terms)) or "–"
+    return names
+
+
+def terms_in(text: str) -> set[str]:
+    """Return the words of a text and the pairs of neighbouring Chinese characters."""
+    found: set[str] = set()
+    for run in _TERM.findall(text):
+        found.update(map("".join, pairwise(run)) if "\u3400" <= run[0] <= "\u9fff" else [run])
+    return found
+
+
+def _apart(terms: Sequence[str], count: int) -> list[str]:
+    """Return the first `count` terms, leaving out pairs that overlap a chosen one (机器, 器学, 学习)."""
+    chosen: list[str] = []
+    for term in terms:
+        if len(chosen) == count:
+            break
+        if len(term) > 2 or not set(term) & {letter for other in chosen for letter in other}:
+            chosen.append(term)
+    return chosen

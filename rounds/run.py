@@ -1,0 +1,161 @@
+"""The rounds: the plan, carried out one command at a time.
+
+A step's directory is named by what goes into it (its keys, its code, the addresses of the steps before it), so done
+steps are found again and a change re-does exactly what depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import posttrain
+from rounds.config import RoundsConfig
+from rounds.plan import Step, mapped, plan, strings
+from rounds.report import draw
+from utils.errors import InterruptedRunError, RetryLaterError, StageFailedError, UserError
+from utils.runs.commit import read_json, replace_json
+from utils.runs.directory import Run
+from utils.runs.manifest import digest, fingerprint
+from utils.runs.stage import PARENT_VARIABLE, QUARANTINE_EXIT
+
+_POLL_S = 0.1
+
+
+def inputs(config: RoundsConfig) -> list[Path]:
+    """Return the files from outside that any step reads."""
+    return external_paths(plan(config))
+
+
+def external_paths(steps: list[Step]) -> list[Path]:
+    """Return every path in the steps' keys that exists, and is no step's output."""
+    texts = {text for step in steps for text in strings(step.config) if "/" in text and "{" not in text}
+    return sorted(path for text in texts if (path := Path(text)).exists())
+
+
+def dry_run(config: RoundsConfig) -> dict[str, Any]:
+    """Return the plan: each step, what it needs, where it goes, whether it is done."""
+    steps = plan(config)
+    places = addresses(steps, check(steps), config.output)
+    shown = [
+        {"step": step.name, "needs": list(step.needs), "done": _done(places[step.name]), "run": str(places[step.name])}
+        for step in steps
+    ]
+    return {"plan": shown, "commands": [command(step, Path("STEP.json"))[-3:] for step in steps][:1]}
+
+
+def work(run: Run, config: RoundsConfig) -> dict[str, Any]:
+    """Carry out the plan."""
+    steps = plan(config)
+    places = addresses(steps, check(steps), run.path)
+    replace_json(run.path / "steps.json", {step.name: places[step.name].name for step in steps})
+    for number, step in enumerate(steps, start=1):
+        run.stop.check()
+        place = places[step.name]
+        if _done(place):
+            run.log.info("%d/%d %s: done before", number, len(steps), step.name)
+            continue
+        started = time.monotonic()
+        _carry_out(run, step, places)
+        run.log.info("%d/%d %s: %.1f s", number, len(steps), step.name, time.monotonic() - started)
+    return {"in": len(steps), "kept": len(steps), "dropped": 0, "quarantined": 0, "by_reason": {}}
+
+
+def report(run: Run, config: RoundsConfig, manifest: dict[str, Any]) -> None:
+    """Draw `report.html`."""
+    draw(run, config, manifest)
+
+
+def check(steps: list[Step]) -> dict[str, str]:
+    """Validate every step's config before the first one runs; return the hash of each verb's code.
+
+    Done by a command, because only the command line knows all stages.
+
+    Raises:
+        UserError: a config is wrong; the message names the step.
+
+    """
+    wanted = [{"name": step.name, "verb": step.verb, "config": step.config} for step in steps]
+    done = subprocess.run(
+        [*_posttrain(), "check"], input=json.dumps(wanted), capture_output=True, text=True, timeout=120, check=False
+    )
+    if done.returncode == 2:
+        raise UserError(done.stderr.strip().removeprefix("posttrain check: "))
+    if done.returncode:
+        raise StageFailedError(f"posttrain check failed: {done.stderr.strip()[-500:]}")
+    return dict(json.loads(done.stdout))
+
+
+def addresses(steps: list[Step], code: dict[str, str], root: Path) -> dict[str, Path]:
+    """Return the directory of each step: its name, and a hash of all that goes into it."""
+    outside = {str(path): fingerprint(path)["sha256"] for path in external_paths(steps)}
+    hashes: dict[str, str] = {}
+    for step in steps:
+        contents = [outside[text] for text in strings(step.config) if text in outside]
+        needed = [hashes[name] for name in step.needs]
+        hashes[step.name] = digest([step.verb, step.config, code[step.verb], contents, needed])[:8]
+    return {step.name: root / "steps" / f"{step.name}-{hashes[step.name]}" for step in steps}
+
+
+def command(step: Step, config: Path) -> list[str]:
+    """Return the command of a step."""
+    return [*_posttrain(), *step.verb.split(), "--config", str(config)]
+
+
+def _posttrain() -> list[str]:
+    return [sys.executable, "-P", str(posttrain.ROOT / "posttrain.py")]
+
+
+def _done(place: Path) -> bool:
+    return (place / "manifest.json").exists()
+
+
+def _carry_out(run: Run, step: Step, places: dict[str, Path]) -> None:
+    """Write the step's config, run its command, translate its exit code."""
+
+    def to_place(text: str) -> str:
+        for name in step.needs:
+            text = text.replace(f"{{{name}}}", str(places[name]))
+        return text
+
+    path = run.inner / "steps" / f"{step.name}.json"
+    replace_json(path, {**mapped(step.config, to_place), "output": str(places[step.name])})
+    environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+    # A session of its own: Ctrl-C on the terminal reaches only us, and we pass it on once.
+    with subprocess.Popen(command(step, path), env=environment, start_new_session=True) as child:
+        code = _wait(run, child)
+    if code not in {0, QUARANTINE_EXIT}:
+        raise _failure(code, step, places[step.name])
+
+
+def _wait(run: Run, child: subprocess.Popen[bytes]) -> int:
+    told = False
+    while (code := child.poll()) is None:
+        run.processes.add_children("step")
+        if run.stop.requested and not told:
+            child.send_signal(signal.SIGTERM)
+            told = True
+        time.sleep(_POLL_S)
+    return code
+
+
+def _failure(code: int, step: Step, place: Path) -> Exception:
+    where, mend = f"step {step.name}", f"its log: {place}/run/log.txt; then the same command again"
+    if code in {130, 143}:
+        return InterruptedRunError("interrupted; done steps stay", where=where, signum=code - 128)
+    if code == RetryLaterError.exit_code:
+        return RetryLaterError("the step asks to be tried again later", where=where, mend=mend)
+    if code == UserError.exit_code:
+        return UserError("the step refused its config or input (above)", where=where, mend=mend)
+    return StageFailedError(f"the step ended with exit code {code}", where=where, mend=mend)
+
+
+def step_places(root: Path) -> dict[str, Path]:
+    """Return the directories of a run's steps, in the order of its plan."""
+    return {name: root / "steps" / place for name, place in (read_json(root / "steps.json") or {}).items()}

@@ -1,0 +1,219 @@
+"""SFT runs of a tiny model: the loss by hand, crashes, signals, two ranks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from postraining_sft.train import STAGE, dry_run
+from tests.support.tiny import (
+    chats,
+    child_environment,
+    command,
+    read_jsonl,
+    weights,
+    write_config,
+    write_jsonl,
+)
+from utils.models.locate import load_model
+from utils.runs.config import load_config
+from utils.runs.stage import run_stage
+
+pytestmark = pytest.mark.usefixtures("keep_handlers")
+
+
+@pytest.fixture
+def made(tiny_model, tmp_path):
+    """Write a config: 14 rows, 4 per step, so that a checkpoint every 3 steps falls into the middle of an epoch."""
+
+    def make(name: str, **more) -> Path:
+        data = write_jsonl(tmp_path / "chats.jsonl", chats())
+        config = {
+            "model": tiny_model,
+            "data": [data],
+            "output": tmp_path / name,
+            "max_steps": 8,
+            "batch_size": 4,
+            "learning_rate": 2e-3,
+            "save_steps": 3,
+            "max_length": 128,
+            **more,
+        }
+        return write_config(tmp_path / f"{name}.yaml", config)
+
+    return make
+
+
+def run(config: Path) -> int:
+    return run_stage(STAGE, ["--config", str(config), "--quiet"])
+
+
+def test_loss_of_the_first_step_by_hand(made, tiny_model, tmp_path):
+    """All rows in one batch: mean cross-entropy over the assistants' tokens, end tokens included, nothing else."""
+    assert run(made("whole", max_steps=1, batch_size=14)) == 0
+    model, total, tokens = load_model(tiny_model).eval(), 0.0, 0
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    for chat in chats():
+        user, assistant = (message["content"] for message in chat["messages"])
+        asked = f"<|begin|><|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
+        prompt = tokenizer(asked, add_special_tokens=False)["input_ids"]
+        answer = tokenizer(assistant + "<|im_end|>", add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt + answer])).logits[0]
+        for place, token in enumerate(answer, start=len(prompt)):
+            total -= float(torch.log_softmax(logits[place - 1], -1)[token])
+            tokens += 1
+    line = read_jsonl(tmp_path / "whole" / "metrics.jsonl")[0]
+    assert line["step"] == 1
+    assert line["loss"] == pytest.approx(total / tokens, abs=1e-4)
+
+
+def test_outputs(made, tmp_path):
+    config = made("out", max_length=50, eval=str(write_jsonl(tmp_path / "held.jsonl", chats(3))))
+    assert run(config) == 0
+    out = tmp_path / "out"
+    ledger = pq.read_table(out / "ledger" / "decisions.parquet").to_pylist()
+    counts = json.loads((out / "manifest.json").read_text())["counts"]
+    assert counts["in"] == 14 == len(ledger)
+    assert counts["kept"] == sum(row["status"] == "kept" for row in ledger) < 14
+    assert counts["by_reason"] == {"over_length": 14 - counts["kept"]}
+    assert {row["into"] for row in ledger if row["status"] == "kept"} == {"out"}
+    lines = read_jsonl(out / "metrics.jsonl")
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 9))
+    assert [line["step"] for line in lines if "eval_loss" in line] == [3, 6, 8]  # and at the end
+    assert {"loss", "lr", "grad_norm", "tokens"} <= lines[0].keys()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    AutoModelForCausalLM.from_pretrained(out / "model")
+    assert AutoTokenizer.from_pretrained(out / "model").chat_template
+    assert not list(out.rglob("*.bin"))  # no pickle that nobody reads
+    assert run(config) == 0  # done already
+
+
+def test_dry_run(made):
+    said = dry_run(load_config(STAGE.model(), made("dry", max_steps=None, epochs=2)))
+    assert (said["rows"], said["steps"]) == (14, 8)
+    assert said["tokens"] > 14
+
+
+def test_a_crash_in_the_middle_of_an_epoch_changes_nothing(made, tmp_path, monkeypatch):
+    assert run(made("straight", gradient_accumulation=1)) == 0
+    from utils.training.care import SealCheckpoints
+
+    seal = SealCheckpoints.on_save
+
+    def die_while_saving_step_6(self, args, state, control, **more):
+        if state.global_step == 6:
+            raise RuntimeError("crash: the second checkpoint has no complete.json")
+        return seal(self, args, state, control, **more)
+
+    monkeypatch.setattr(SealCheckpoints, "on_save", die_while_saving_step_6)
+    config = made("crashed")
+    assert run(config) == 1
+    monkeypatch.undo()
+    assert not (tmp_path / "crashed" / "manifest.json").exists()
+    assert run(config) == 0
+    assert "checkpoint-6 is not complete" in (tmp_path / "crashed" / "run" / "log.txt").read_text()
+    assert weights(tmp_path / "crashed") == weights(tmp_path / "straight")
+    assert read_jsonl(tmp_path / "crashed" / "metrics.jsonl") == read_jsonl(tmp_path / "straight" / "metrics.jsonl")
+
+
+def test_a_crash_after_the_last_step_changes_nothing(made, tmp_path, monkeypatch):
+    assert run(made("straight")) == 0
+    import utils.training.care
+
+    def die(*_):
+        raise RuntimeError("crash before the commit")
+
+    monkeypatch.setattr(utils.training.care, "publish_model", die)
+    config = made("crashed")
+    assert run(config) == 1
+    monkeypatch.undo()
+    assert run(config) == 0
+    assert weights(tmp_path / "crashed") == weights(tmp_path / "straight")
+
+
+def test_gradient_that_is_not_finite_stops_and_names_rows(made, tiny_model, tmp_path):
+    broken = tmp_path / "broken"
+    model = load_model(tiny_model)
+    with torch.no_grad():
+        model.model.norm.weight[0] = float("nan")
+    model.save_pretrained(broken)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (broken / name).write_bytes((tiny_model / name).read_bytes())
+    assert run(made("nan", model=broken, max_steps=3, batch_size=2)) == 1
+    log = (tmp_path / "nan" / "run" / "log.txt").read_text()
+    assert "not finite at step 1" in log
+    ids = pq.read_table(tmp_path / "nan" / "ledger" / "decisions.parquet")["id"].to_pylist()
+    assert sum(record_id in log for record_id in ids) == 2
+    assert not list((tmp_path / "nan").rglob("checkpoint-*"))
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    while not path.exists():
+        assert process.poll() is None, "the run ended before the file was there"
+        time.sleep(0.02)
+
+
+def test_sigterm_and_kill_and_the_same_command_again(made, tmp_path):
+    assert run(made("straight", max_steps=40, save_steps=7)) == 0
+    config = made("struck", max_steps=40, save_steps=7)
+    checkpoints = tmp_path / "struck" / "run" / "checkpoints"
+    start = [*command("postraining_sft.train", config), "--quiet"]
+
+    first = subprocess.Popen(start, env=child_environment(), cwd=tmp_path)
+    wait_for(checkpoints / "checkpoint-7" / "complete.json", first)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=60) == 143
+    state = json.loads((tmp_path / "struck" / "run" / "state.json").read_text())
+    assert state["state"] == "interrupted"
+
+    second = subprocess.Popen(start, env=child_environment(), cwd=tmp_path)
+    wait_for(checkpoints / "checkpoint-21" / "complete.json", second)
+    second.kill()
+    second.wait(timeout=60)
+
+    assert run(config) == 0
+    assert weights(tmp_path / "struck") == weights(tmp_path / "straight")
+    assert read_jsonl(tmp_path / "struck" / "metrics.jsonl") == read_jsonl(tmp_path / "straight" / "metrics.jsonl")
+
+
+def test_two_ranks_from_a_folder_with_names_of_ours(made, tmp_path):
+    foreign = tmp_path / "elsewhere"
+    for name in ("utils/__init__.py", "tests/__init__.py", "cli.py"):
+        (foreign / name).parent.mkdir(parents=True, exist_ok=True)
+        (foreign / name).write_text("raise RuntimeError('the foreign one was imported')\n")
+    config = made("ranks", max_steps=4, batch_size=2)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = child_environment() | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*torchrun, "-m", "postraining_sft.train", "--config", str(config)],
+        env=environment,
+        cwd=foreign,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    out = tmp_path / "ranks"
+    assert [line["step"] for line in read_jsonl(out / "metrics.jsonl")] == [1, 2, 3, 4]
+    seal = json.loads((out / "run" / "checkpoints" / "checkpoint-4" / "complete.json").read_text())
+    assert seal["world_size"] == 2
+    assert {"rng_state_0.pth", "rng_state_1.pth"} <= seal["files"].keys()
+    # Two ranks with two rows each see the batches of one process with four. Not in step 4: the epoch's last batch is
+    # short, and is filled up from the beginning so that no rank waits for the other.
+    assert run(made("alone", max_steps=4, batch_size=4)) == 0
+    assert os.path.getsize(out / "model" / "model.safetensors") == len(weights(tmp_path / "alone"))
+    losses = [[line["loss"] for line in read_jsonl(tmp_path / name / "metrics.jsonl")] for name in ("ranks", "alone")]
+    assert losses[0][:3] == pytest.approx(losses[1][:3], abs=1e-4)

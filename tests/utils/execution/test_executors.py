@@ -1,0 +1,89 @@
+"""Local and Ray keep the same promises: order-free, retried, stoppable, resources held."""
+
+import os
+import threading
+import time
+
+import psutil
+import pytest
+
+from utils.errors import InterruptedRunError, StageFailedError, UserError
+from utils.runs.config import ParallelConfig
+from utils.runs.directory import Run
+
+JOB = "tests.support.jobs:write"
+BOTH = pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+
+
+@pytest.fixture
+def run(tmp_path, executor):
+    run = Run(ParallelConfig(output=tmp_path / "run", executor=executor, workers=2), "demo")
+    run.open()
+    yield run
+    run.close("done")
+
+
+def tasks(*names, **extra):
+    return [{"unit": name, **extra} for name in names]
+
+
+@BOTH
+def test_reports_come_in_the_order_of_tasks_and_committed_units_are_not_run_again(run):
+    reports = run.map(JOB, tasks("a", "b", "c"), "demo")
+    assert [report["unit"] for report in reports] == ["a", "b", "c"]
+    assert {report["threads"] for report in reports} == {"1"}
+    stamp = (run.path / "out" / "a.txt").stat().st_mtime_ns
+    (run.path / "out" / "b.txt").unlink()
+    assert run.map(JOB, tasks("a", "b", "c"), "demo") == reports
+    assert (run.path / "out" / "a.txt").stat().st_mtime_ns == stamp
+    assert (run.path / "out" / "b.txt").read_text() == "b"
+    assert run.execution["executor"] == run.config.executor
+    assert run.execution["tasks"] == 4
+    assert run.execution["workers"]
+
+
+@BOTH
+def test_a_failing_task_is_tried_again_and_given_up_by_name(run):
+    reports = run.map(JOB, [{"unit": "a", "fail_until": 2}, {"unit": "b"}], "demo")
+    assert [report["attempt"] for report in reports] == [2, 0]
+    with pytest.raises(StageFailedError, match=r"unit c failed 3 times.*ValueError: attempt 2"):
+        run.map(JOB, [{"unit": "c", "fail_until": 9}], "demo")
+
+
+@BOTH
+def test_a_users_error_is_not_tried_again(run):
+    with pytest.raises(UserError, match="a: a bad row → mend it"):
+        run.map(JOB, [{"unit": "a", "refuse": True}], "demo")
+
+
+@BOTH
+def test_a_dead_worker_costs_its_attempt_only(run):
+    reports = run.map(JOB, [{"unit": "a", "die_until": 1}, {"unit": "b"}], "demo")
+    assert [report["unit"] for report in reports] == ["a", "b"]
+
+
+@pytest.mark.parametrize("executor", ["local"])
+def test_a_stop_commits_what_runs_and_starts_nothing(run):
+    threading.Timer(2.5, lambda: setattr(run.stop, "requested", True)).start()
+    started = time.monotonic()
+    with pytest.raises(InterruptedRunError) as caught:
+        run.map(JOB, tasks(*"abcdefgh", wait_s=1.5), "demo")
+    assert caught.value.exit_code == 143
+    assert time.monotonic() - started < 9
+    done = sorted(path.stem for path in (run.path / "run" / "reports").glob("*.json"))
+    assert 0 < len(done) < 8
+    assert done == sorted(path.stem for path in (run.path / "out").glob("*.txt"))
+    assert not list(run.path.rglob("*.tmp.*"))
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("executor", ["ray"])
+def test_ray_leaves_nothing_behind(run):
+    run.map(JOB, tasks("a"), "demo")
+    record = (run.path / "run" / "processes.json").read_text()
+    directory = record.split('"ray_directory": "')[1].split('"')[0]
+    assert os.path.basename(directory).startswith("pt-")
+    run.stop_executor()
+    assert not os.path.exists(directory)
+    left = [p for p in psutil.Process().children(recursive=True) if "ray" in " ".join(p.cmdline()[:3])]
+    assert psutil.wait_procs(left, timeout=10)[1] == []

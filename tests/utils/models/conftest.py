@@ -1,0 +1,1 @@
+from tests.support.tiny import keep_handlers, tiny_model  # noqa: F401

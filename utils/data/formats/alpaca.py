@@ -1,0 +1,20 @@
+"""Alpaca: `{instruction, input, output}`; `input` may be empty, null or absent."""
+
+from __future__ import annotations
+
+from utils.data.formats.base import Format, Messages, Row, Text, instructed, question_and_answer
+
+
+def _matches(row: Row) -> bool:
+    return "instruction" in row and "output" in row
+
+
+def _texts(row: Row) -> list[Text]:
+    return instructed(row, "instruction", "input", "output")
+
+
+def _messages(row: Row) -> Messages:
+    return question_and_answer(_texts(row))
+
+
+FORMAT = Format("alpaca", _matches, _texts, _messages)

@@ -1,0 +1,20 @@
+"""Dolly: `{instruction, context, response, category}`; `context` may be empty, null or absent."""
+
+from __future__ import annotations
+
+from utils.data.formats.base import Format, Messages, Row, Text, instructed, question_and_answer
+
+
+def _matches(row: Row) -> bool:
+    return "instruction" in row and "response" in row
+
+
+def _texts(row: Row) -> list[Text]:
+    return instructed(row, "instruction", "context", "response")
+
+
+def _messages(row: Row) -> Messages:
+    return question_and_answer(_texts(row))
+
+
+FORMAT = Format("dolly", _matches, _texts, _messages)

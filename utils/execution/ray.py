@@ -1,0 +1,143 @@
+"""Tasks on Ray core: one per unit, on a cluster that is there or on one started here for this run.
+
+Ray Data would re-cut the blocks, and costs seconds per job; plain tasks cost nothing measurable. The module is named
+after the library on purpose; `from __future__` imports are absolute, so `import ray` below is the library.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import posttrain
+from utils.errors import PosttrainError
+from utils.execution.executor import Done, cpu_count, thread_environment
+from utils.execution.retry import Attempts
+from utils.runs.config import ParallelConfig
+from utils.runs.processes import ProcessRecord
+from utils.runs.signals import StopFlag
+
+# Read by Ray's core when it is imported, so they are set before. Usage statistics would be a connection that no
+# config names; token authentication is what keeps other users of this host out of the cluster (S7).
+_BEFORE_IMPORT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_DOCKER_CPU_WARNING": "1", "RAY_DEDUP_LOGS": "0"}
+
+
+class RayExecutor:
+    """Ray core tasks, retried by us."""
+
+    def __init__(self, config: ParallelConfig, stop: StopFlag, processes: ProcessRecord, log: logging.Logger) -> None:
+        self._config = config
+        self._stop = stop
+        self._processes = processes
+        self._log = log
+        self._workers: set[str] = set()
+        self._nodes: set[str] = set()
+        self._tasks = 0
+        self._directory: Path | None = None
+        self._slots = 1
+
+    def __enter__(self) -> RayExecutor:
+        """Join the named cluster, or start one here."""
+        os.environ.update({name: os.environ.get(name, value) for name, value in _BEFORE_IMPORT.items()})
+        environment = {"env_vars": thread_environment(self._config.resources.cpus)}
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "runtime_env": environment}
+        if self._config.ray_address:
+            options["address"] = self._config.ray_address
+        else:
+            options |= self._own_cluster()
+        import ray
+
+        ray.init(**options)
+        self._stop.install()  # ray.init puts its own SIGTERM handler in
+        self._processes.add_children("ray")
+        cpus = int(ray.cluster_resources().get("CPU", 1)) // self._config.resources.cpus
+        self._slots = max(1, min(self._config.workers or cpus, max(1, cpus)))
+        return self
+
+    def _own_cluster(self) -> dict[str, Any]:
+        """Return the options of a cluster of our own: private directory, private token, loopback only."""
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        # Outside the run directory, because a socket's path may not exceed 107 bytes.
+        self._directory = Path(tempfile.gettempdir()) / f"pt-{secrets.token_hex(4)}"
+        self._processes.note(ray_directory=str(self._directory))
+        self._directory.mkdir(mode=0o700)
+        cpus = max(cpu_count(), (self._config.workers or 1) * self._config.resources.cpus)
+        return {
+            "address": "local",
+            "num_cpus": cpus,
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+            "_temp_dir": str(self._directory),
+        }
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the cluster; stop it and remove its directory when it is ours."""
+        import ray
+
+        ray.shutdown()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def map(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
+        """Yield reports as tasks finish."""
+        import ray
+
+        remote = _remote(self._config)
+        attempts = Attempts(tasks, self._config.attempts, self._log)
+        running: dict[Any, dict[str, Any]] = {}
+        while running or attempts.waiting:
+            while attempts.waiting and len(running) < self._slots and not self._stop.requested:
+                task = attempts.take()
+                running[remote.remote(job, task)] = task
+            if not running:
+                return
+            finished, _ = ray.wait(list(running), timeout=0.5)
+            self._processes.add_children("ray")
+            for reference in finished:
+                yield from self._settle(reference, running.pop(reference), attempts)
+
+    def _settle(self, reference: Any, task: dict[str, Any], attempts: Attempts) -> Iterator[Done]:
+        import ray
+
+        try:
+            report, worker, node = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            cause = error.cause if isinstance(error.cause, BaseException) else error
+            if isinstance(cause, PosttrainError):
+                raise cause from error
+            attempts.failed(task, cause)
+        except ray.exceptions.RayError as error:
+            attempts.failed(task, error)
+        else:
+            self._workers.add(worker)
+            self._nodes.add(node)
+            self._tasks += 1
+            yield Done(task, report)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the manifest says of the execution: real ids of Ray workers."""
+        return {
+            "executor": "ray",
+            "workers": sorted(self._workers),
+            "nodes": sorted(self._nodes),
+            "tasks": self._tasks,
+            "cpus_per_task": self._config.resources.cpus,
+        }
+
+
+def _remote(config: ParallelConfig) -> Any:
+    """Return the remote function with the declared resources. It is `posttrain.ray_call`: a name that only we have."""
+    import ray
+
+    needs = config.resources
+    options: dict[str, Any] = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "max_retries": 0}
+    if needs.memory_gib:
+        options["memory"] = int(needs.memory_gib * (1 << 30))
+    return ray.remote(**options)(posttrain.ray_call)

@@ -1,0 +1,266 @@
+"""A run directory: opened, owned, keyed, filled unit by unit, finished by its manifest."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+from utils.execution.executor import Done, Executor, open_executor
+from utils.runs.commit import Unit, committed, disk_full_is_retryable, publish, read_json, replace_json
+from utils.runs.config import PLACEMENT_KEYS, ParallelConfig, RunConfig, resolved
+from utils.runs.logs import Progress, close_log, open_log
+from utils.runs.manifest import code_files, digest, fingerprint
+from utils.runs.owner import Owner
+from utils.runs.processes import ProcessRecord, end_orphans, read_record
+from utils.runs.signals import StopFlag
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What decides a run's result: two runs with the same key have the same content."""
+
+    config: dict[str, Any]
+    inputs: list[dict[str, Any]]
+    code: dict[str, str]
+
+    @property
+    def hash(self) -> str:
+        """Return the key's hash: config, contents of the inputs, code."""
+        contents = [{k: v for k, v in entry.items() if k != "path"} for entry in self.inputs]
+        return digest([self.config, contents, self.code])
+
+    def differences(self, stored: dict[str, Any]) -> list[str]:
+        """Say in words how this key differs from a stored one."""
+        found = [
+            f"config {name}: {stored['config'].get(name)!r} → {self.config.get(name)!r}"
+            for name in sorted({*stored["config"], *self.config})
+            if stored["config"].get(name) != self.config.get(name)
+        ]
+        now = {entry["path"]: entry["sha256"] for entry in self.inputs}
+        then = {entry["path"]: entry["sha256"] for entry in stored["inputs"]}
+        if sorted(now.values()) != sorted(then.values()):
+            found += [f"input {path}" for path in sorted({*now, *then}) if now.get(path) != then.get(path)]
+        code = {*self.code, *stored["code"]}
+        return found + [f"code {name}" for name in sorted(code) if self.code.get(name) != stored["code"].get(name)]
+
+
+def make_key(config: RunConfig, paths: list[Path], module: str) -> Key:
+    """Return the key of a run of `module` with this config over these inputs."""
+    kept = {name: value for name, value in resolved(config).items() if name not in PLACEMENT_KEYS}
+    return Key(kept, [fingerprint(path) for path in paths], code_files(module))
+
+
+class Run:
+    """What a stage's work gets: a directory to fill, and everything that keeps the promise of the commit protocol."""
+
+    def __init__(self, config: RunConfig, verb: str, *, quiet: bool = False, leader: bool = True) -> None:
+        self.path = config.output
+        self.inner = self.path / "run"
+        self.config = config
+        self.verb = verb
+        self.quiet = quiet
+        self.leader = leader
+        self.token = secrets.token_hex(4)
+        self.stop = StopFlag()
+        self.processes = ProcessRecord(self.path)
+        self.execution: dict[str, Any] = {}
+        self._executor: Executor | None = None
+        self._owner = Owner(self.path, self.token)
+        self.log = open_log(verb, None, quiet=quiet or not leader)
+
+    def open(self) -> None:
+        """Own the directory, end what an earlier attempt left running, begin the log.
+
+        Raises:
+            UserError: the file system cannot hold a run, or another process owns the directory.
+
+        """
+        _make_directory(self.inner)
+        former = self._owner.take(self.verb)
+        ended = end_orphans(self.path) if former else 0
+        _remove_ray_directory(self.path)
+        self._remove_temporaries()
+        probe_file_system(self.inner)
+        self.processes.start()
+        self.stop.install(at_second=lambda: self.set_state("interrupted"))
+        self.log = open_log(self.verb, self.inner / "log.txt", quiet=self.quiet)
+        if former:
+            self.log.info("continuing after pid %s, which is dead; ended %d of its processes", former["pid"], ended)
+        self.set_state("running")
+
+    def close(self, state: str) -> None:
+        """Write the last state and give the directory back."""
+        self.stop_executor()
+        _remove_ray_directory(self.path)
+        self.set_state(state)
+        close_log(self.log)
+        self._owner.release()
+
+    def set_state(self, state: str, **more: Any) -> None:
+        """Write `run/state.json`: what `posttrain status` shows."""
+        replace_json(self.inner / "state.json", {"verb": self.verb, "state": state, **more})
+
+    def check_key(self, key: Key, *, accept_changes: bool) -> bool:
+        """Compare this run's key with the one the directory was made with (F23).
+
+        Returns:
+            True when they are the same or the directory is new; False when a difference was accepted.
+
+        Raises:
+            UserError: they differ and the user has not accepted it.
+
+        """
+        path = self.inner / "key.json"
+        stored = read_json(path)
+        differences = key.differences(stored) if stored else []
+        if differences and not accept_changes:
+            shown = "; ".join(differences[:4]) + (f"; {len(differences) - 4} more" if len(differences) > 4 else "")
+            mend = "choose another output, or keep what is committed: the same command with --accept-changes"
+            raise UserError(f"this directory holds a run with {shown}", where=str(self.path), mend=mend)
+        if differences:
+            self._mark_mixed(key, differences)
+        if stored is None or differences:
+            replace_json(path, {"hash": key.hash, "config": key.config, "inputs": key.inputs, "code": key.code})
+        return not differences
+
+    def _mark_mixed(self, key: Key, differences: list[str]) -> None:
+        """Write down which units came from which key: the lineage is mixed from here on."""
+        lineage = read_json(self.inner / "lineage.json") or []
+        before = sorted(path.stem for path in (self.inner / "reports").glob("*.json"))
+        lineage.append({"accepted": differences, "new_key": key.hash, "units_before": before})
+        replace_json(self.inner / "lineage.json", lineage)
+        if (self.path / "manifest.json").exists():
+            replace_json(self.inner / f"manifest.before-{key.hash[:8]}.json", read_json(self.path / "manifest.json"))
+            (self.path / "manifest.json").unlink()
+
+    def unit(self, name: str) -> Unit:
+        """Return a unit to write and commit."""
+        return Unit(self.path, name, self.token)
+
+    def committed(self, name: str) -> dict[str, Any] | None:
+        """Return a unit's report when it is complete and its files match, else None."""
+        return committed(self.path, name)
+
+    def reports(self) -> Iterator[dict[str, Any]]:
+        """Yield every unit report of this run, by name."""
+        for path in sorted((self.inner / "reports").glob("*.json")):
+            yield read_json(path)
+
+    @contextmanager
+    def replaced_file(self, relative: str) -> Iterator[Path]:
+        """Yield a temporary path that replaces `relative` when written: for reports, which may be drawn again."""
+        final = self.path / relative
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = final.with_name(f"{final.name}.tmp.{self.token}.0")
+        try:
+            with disk_full_is_retryable(final):
+                yield temporary
+                temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def progress(self, total: int, what: str) -> Progress:
+        """Return a progress bar on a terminal, plain lines elsewhere."""
+        return Progress(self.log, total, what, quiet=self.quiet)
+
+    def map(self, job: str, tasks: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
+        """Run a job over tasks on the configured executor; committed units are not run again.
+
+        Args:
+            job: dotted name of a function `task -> report`, such as `"cleaning.run:first_pass"`.
+            tasks: JSON-able; each has `unit`, the name of the unit that it commits.
+            what: shown in the progress.
+
+        Returns:
+            The reports, in the order of the tasks.
+
+        Raises:
+            InterruptedRunError: a signal came; finished units are committed.
+            StageFailedError: a task failed in every attempt.
+
+        """
+        reports = {task["unit"]: report for task in tasks if (report := self.committed(task["unit"]))}
+        waiting = [
+            {**task, "root": str(self.path), "token": self.token} for task in tasks if task["unit"] not in reports
+        ]
+        if reports:
+            self.log.info("%s: %d of %d units were done before", what, len(reports), len(tasks))
+        with self.progress(len(waiting), what) as progress:
+            for done in self._execute(job, waiting):
+                reports[done.task["unit"]] = done.report
+                progress.step()
+        self.stop.check()
+        return [reports[task["unit"]] for task in tasks]
+
+    def _execute(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
+        """Run tasks on the executor; it starts with the first task and stays for the rest of the run."""
+        if not tasks:
+            return
+        if self._executor is None:
+            if not isinstance(self.config, ParallelConfig):
+                raise TypeError(f"{self.verb} maps tasks but its config has no executor")
+            self._executor = open_executor(self.config, self.stop, self.processes, self.log)
+            self._executor.__enter__()
+        yield from self._executor.map(job, tasks)
+        self.execution = self._executor.describe()
+
+    def stop_executor(self) -> None:
+        """Stop the workers, if any were started."""
+        if self._executor is not None:
+            self._executor.__exit__(None, None, None)
+            self._executor = None
+
+    def _remove_temporaries(self) -> None:
+        """Remove temporary files of dead attempts; a worker that still writes one simply fails to publish it."""
+        for path in self.path.rglob("*.tmp.*"):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def seals(self) -> dict[str, dict[str, Any]]:
+        """Return the seals of every committed file."""
+        return {path: seal for report in self.reports() for path, seal in report["files"].items()}
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the run directory: {error.strerror}", where=str(path)) from error
+
+
+def probe_file_system(directory: Path) -> None:
+    """Check that links, or else exclusive creation and rename, work here.
+
+    Raises:
+        UserError: neither does; such a file system cannot hold a run.
+
+    """
+    source = directory / f"probe.tmp.{os.getpid()}.{secrets.token_hex(4)}"
+    target = source.with_suffix(".published")
+    try:
+        source.write_bytes(b"probe")
+        published = publish(source, target)
+        if not published or target.read_bytes() != b"probe":
+            raise OSError(errno.EIO, "a published file is not what was written")
+    except OSError as error:
+        mend = "use a POSIX file system; read and push object stores through fsspec instead"
+        raise UserError(
+            f"this file system cannot hold a run: {error.strerror}", where=str(directory), mend=mend
+        ) from error
+    finally:
+        target.unlink(missing_ok=True)
+        source.unlink(missing_ok=True)
+
+
+def _remove_ray_directory(root: Path) -> None:
+    """Remove the temporary directory that this run's Ray had, if it is recorded and looks like ours."""
+    recorded = read_record(root).get("ray_directory")
+    if recorded and Path(recorded).name.startswith("pt-"):
+        shutil.rmtree(recorded, ignore_errors=True)

@@ -1,0 +1,173 @@
+"""What a run is made of: fingerprints of its inputs, the hash of its code, the versions under it.
+
+`manifest.json` is written last; a run without it is not done.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import posttrain
+from utils.errors import UserError
+from utils.runs.commit import read_json, sha256_file
+
+OWN_PACKAGES = ("utils", "cleaning", "data_pipeline", "postraining_sft", "postraining_dpo", "rounds")
+_WITHOUT_EFFECT = re.compile(r"cli|posttrain|utils\.report(?!\.intervals)(\..*)?|.*\.report")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "trl",
+    "accelerate",
+    "peft",
+    "deepspeed",
+    "datasets",
+    "ray",
+    "datasketch",
+    "sentence-transformers",
+    "scikit-learn",
+    "numpy",
+    "pyarrow",
+    "polars",
+    "orjson",
+    "pydantic",
+)
+
+
+def digest(value: Any) -> str:
+    """Return the BLAKE2b-128 hex of a JSON-able value, key order ignored."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return what identifies an input: `{"path", "sha256", "bytes"}`.
+
+    A finished run counts by its outputs, a directory by all its files, a file by its bytes.
+
+    Raises:
+        UserError: there is no such input, or it is an unfinished run.
+
+    """
+    if not path.exists():
+        raise UserError("no such input", where=str(path), mend=f"relative paths start at {os.getcwd()}")
+    if path.is_file():
+        return {"path": str(path), "sha256": sha256_file(path), "bytes": path.stat().st_size}
+    if (path / "run" / "key.json").exists():
+        return _fingerprint_of_run(path)
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    seals = [(p.relative_to(path).as_posix(), sha256_file(p)) for p in files]
+    return {"path": str(path), "sha256": digest(seals), "bytes": sum(p.stat().st_size for p in files)}
+
+
+def _fingerprint_of_run(path: Path) -> dict[str, Any]:
+    manifest = read_json(path / "manifest.json")
+    if manifest is None:
+        raise UserError("the input is a run that is not finished", where=str(path), mend=f"posttrain resume {path}")
+    outputs = manifest["outputs"]
+    seals = sorted((relative, seal["sha256"]) for relative, seal in outputs.items())
+    total = sum(seal["bytes"] for seal in outputs.values())
+    return {"path": str(path), "sha256": digest(seals), "bytes": total, "run": manifest["verb"], "key": manifest["key"]}
+
+
+@cache
+def code_files(module: str) -> dict[str, str]:
+    """Return `{file: sha256}` of the modules of ours that a module imports, itself included, at any depth.
+
+    Found in the source (imports inside functions count), so nothing is executed. Reports and the command line are
+    left out: they cannot change a result.
+    """
+    found: dict[str, str] = {}
+    waiting, seen = [module], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or _WITHOUT_EFFECT.fullmatch(name):
+            continue
+        seen.add(name)
+        path = _source_of(name)
+        if path is None:
+            continue
+        found[path.relative_to(posttrain.ROOT).as_posix()] = sha256_file(path)
+        waiting += _imports(path, name)
+    return dict(sorted(found.items()))
+
+
+def _source_of(name: str) -> Path | None:
+    base = posttrain.ROOT.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _imports(path: Path, name: str) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and ":" in node.value[:80]:
+            names.append(node.value.partition(":")[0])  # a job, "cleaning.run:first_pass"
+    ours = [n for n in names if n.partition(".")[0] in OWN_PACKAGES]
+    return ours + [n.rpartition(".")[0] for n in ours if "." in n] + [name.partition(".")[0]]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that can change a result."""
+    found = {"python": platform.python_version(), "architecture": platform.machine()}
+    for library in LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> dict[str, str] | None:
+    """Return commit and the hash of the uncommitted difference, when our folder is a git checkout."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(posttrain.ROOT), *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+        return done.stdout
+
+    try:
+        commit, difference = git("rev-parse", "HEAD").strip(), git("diff", "HEAD")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "diff_sha256": hashlib.sha256(difference.encode()).hexdigest() if difference else ""}
+
+
+def outputs(root: Path, known: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return `{path: {sha256, bytes}}` of every file a user sees in a run directory; steps have manifests of their own.
+
+    Args:
+        root: the run directory.
+        known: seals from unit reports, taken instead of hashing again when the size agrees.
+
+    """
+    seals = {}
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        if (
+            relative.parts[0] in {"run", "steps"}
+            or not path.is_file()
+            or relative.name in {"manifest.json", "report.html"}
+        ):
+            continue
+        seal, size = known.get(relative.as_posix()), path.stat().st_size
+        fresh = seal is None or seal["bytes"] != size
+        seals[relative.as_posix()] = {"sha256": sha256_file(path), "bytes": size} if fresh or seal is None else seal
+    return seals
