@@ -91,7 +91,8 @@ def _edit(rule: EditRule, name: str, texts: pl.DataFrame) -> tuple[pl.DataFrame,
     """Edit the texts that have the rule's trigger; all others take the fast path of one search."""
     hit = texts["text"].str.contains(rule.trigger)
     if rule.unless_row_has and hit.any():
-        subject = texts.filter(texts["text"].str.contains(rule.unless_row_has))["row"]
+        asked = texts.filter(texts["row"].is_in(texts.filter(hit)["row"].implode()))
+        subject = asked.filter(asked["text"].str.contains(rule.unless_row_has))["row"]
         hit &= ~texts["row"].is_in(subject.implode())
     found = texts.filter(hit)
     if found.is_empty():
@@ -110,10 +111,15 @@ def _edit(rule: EditRule, name: str, texts: pl.DataFrame) -> tuple[pl.DataFrame,
 
 
 def _edit_free(rule: EditRule, texts: list[str]) -> tuple[list[str], list[int]]:
-    """Edit what is not protected in some texts; return them and the number of changes in each."""
+    """Edit what is not protected in some texts; return them and the number of changes in each.
+
+    An edit that would change what is protected (two backticks meet where a character was dropped) is not made.
+    """
     pieces = cut(texts, rule.protected)
     edited = rule.apply(Segments(pieces.free, pieces.opens, pieces.closes))
-    return pieces.join(edited.texts), pieces.sums(edited.counts)
+    after = pieces.join(edited.texts)
+    same = [one == other for one, other in zip(pieces.kept, cut(after, rule.protected).kept, strict=True)]
+    return [new if keep else old for new, keep, old in zip(after, same, texts, strict=True)], pieces.sums(edited.counts)
 
 
 def _measure(rule: MeasureRule, name: str, texts: pl.DataFrame, rows: int) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from rounds.config import RoundsConfig
 from rounds.plan import Step, mapped, plan, strings
 from rounds.report import draw
 from utils.errors import InterruptedRunError, RetryLaterError, StageFailedError, UserError
-from utils.runs.commit import read_json, replace_json
+from utils.runs.commit import replace_json
 from utils.runs.directory import Run
 from utils.runs.manifest import digest, fingerprint
 from utils.runs.stage import PARENT_VARIABLE, QUARANTINE_EXIT
@@ -154,8 +154,3 @@ def _failure(code: int, step: Step, place: Path) -> Exception:
     if code == UserError.exit_code:
         return UserError("the step refused its config or input (above)", where=where, mend=mend)
     return StageFailedError(f"the step ended with exit code {code}", where=where, mend=mend)
-
-
-def step_places(root: Path) -> dict[str, Path]:
-    """Return the directories of a run's steps, in the order of its plan."""
-    return {name: root / "steps" / place for name, place in (read_json(root / "steps.json") or {}).items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +43,18 @@ def thread_environment(cpus: int) -> dict[str, str]:
     names = ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON")
     threads = {f"{name}_NUM_THREADS": str(cpus) for name in names}
     return {**threads, "POLARS_MAX_THREADS": str(cpus), "TOKENIZERS_PARALLELISM": "false"}
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for the processes that are started inside."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def cpu_count() -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import posttrain
 from utils.errors import PosttrainError
-from utils.execution.executor import Done, cpu_count, thread_environment
+from utils.execution.executor import Done, cpu_count, environment, thread_environment
 from utils.execution.retry import Attempts
 from utils.runs.config import ParallelConfig
 from utils.runs.processes import ProcessRecord
@@ -72,13 +72,8 @@ class LocalExecutor:
         """Submit a task; a worker that this starts inherits the thread counts."""
         if self._pool is None:
             raise RuntimeError("the executor is not open")
-        before = dict(os.environ)
-        os.environ.update(thread_environment(self._cpus))
-        try:
+        with environment(thread_environment(self._cpus)):
             return self._pool.submit(_call, job, task)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     def map(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
         """Yield reports as tasks finish."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import posttrain
 from utils.errors import PosttrainError
-from utils.execution.executor import Done, cpu_count, thread_environment
+from utils.execution.executor import Done, cpu_count, environment, thread_environment
 from utils.execution.retry import Attempts
 from utils.runs.config import ParallelConfig
 from utils.runs.processes import ProcessRecord
@@ -45,15 +45,17 @@ class RayExecutor:
     def __enter__(self) -> RayExecutor:
         """Join the named cluster, or start one here."""
         os.environ.update({name: os.environ.get(name, value) for name, value in _BEFORE_IMPORT.items()})
-        environment = {"env_vars": thread_environment(self._config.resources.cpus)}
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "runtime_env": environment}
+        threads = thread_environment(self._config.resources.cpus)
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
         if self._config.ray_address:
-            options["address"] = self._config.ray_address
+            options |= {"address": self._config.ray_address, "runtime_env": {"env_vars": threads}}
         else:
             options |= self._own_cluster()
         import ray
 
-        ray.init(**options)
+        # Workers of our own cluster inherit our environment: a runtime_env would start each of them a second time.
+        with environment(threads):
+            ray.init(**options)
         self._stop.install()  # ray.init puts its own SIGTERM handler in
         self._processes.add_children("ray")
         cpus = int(ray.cluster_resources().get("CPU", 1)) // self._config.resources.cpus
