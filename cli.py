@@ -62,13 +62,11 @@ def main(argv: list[str]) -> int:
         _say(_overview())
         return 0 if argv else 2
     verb, rest = argv[0], argv[1:]
-    if verb in STAGES:
-        return run_stage(STAGES[verb], rest)
-    if verb not in COMMANDS:
+    if verb not in verbs:
         near = difflib.get_close_matches(verb, verbs, n=1, cutoff=0.0)[0]
         return complain("", UserError(f"unknown verb {verb!r}", mend=f"nearest: posttrain {near}"))
     try:
-        return COMMANDS[verb][0](rest)
+        return run_stage(STAGES[verb], rest) if verb in STAGES else COMMANDS[verb][0](rest)
     except PosttrainError as error:
         return complain(verb, error)
     except BrokenPipeError:
@@ -130,7 +128,7 @@ def resume(argv: list[str]) -> int:
 
 
 def stop(argv: list[str]) -> int:
-    """Stop runs of ours on this host: the named ones, else all of this user's."""
+    """Stop runs on this host: the named ones, else all that this user started from this checkout."""
     from utils.runs.control import stop_all
 
     parser = _parser("stop")
@@ -208,20 +206,21 @@ def init(argv: list[str]) -> int:
 def check(argv: list[str]) -> int:
     """Validate configs before anything runs: a JSON list of `{name, verb, config}` on stdin.
 
-    Prints `{verb: hash of its code}`, which is part of what a step's output depends on.
+    Prints what a step's output depends on besides its keys: `{"code": {verb: hash}, "paths": {name: [path, …]}}`.
     """
-    from utils.runs.config import validated
+    from utils.runs.config import paths_in, validated
     from utils.runs.manifest import code_files, digest
 
     _parser("check").parse_args(argv)
-    code = {}
+    code, paths = {}, {}
     for step in json.load(sys.stdin):
         if step["verb"] not in EVERY_STAGE:
             raise UserError(f"no stage {step['verb']!r}", where=step["name"])
         stage = EVERY_STAGE[step["verb"]]
-        validated(stage.model(), {**step["config"], "output": "output"}, where=f"step {step['name']}")
+        config = validated(stage.model(), {**step["config"], "output": "output"}, where=f"step {step['name']}")
+        paths[step["name"]] = sorted({str(path) for path in paths_in(config)} - {"output"})
         code[step["verb"]] = digest(code_files(stage.module))
-    _say(json.dumps(code))
+    _say(json.dumps({"code": code, "paths": paths}))
     return 0
 
 

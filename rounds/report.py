@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -35,6 +36,7 @@ from utils.runs.commit import read_json
 from utils.runs.directory import Run
 
 _EXAMPLES = 8
+_LONGEST_ANSWER = 400
 
 
 def draw(run: Run, config: RoundsConfig, manifest: dict[str, Any]) -> None:
@@ -72,9 +74,10 @@ def _result(numbers: list[Numbers], seed: int) -> Section:
         Fact(Text("Held-out loss, after", "留出集损失（后）"), _rounded(last["loss"])),
     ]
     caution = Text(
-        f"One run with seed {seed}. The intervals (95 %, Wilson) are over held-out questions, not over seeds; no round is "
-        "promoted or refused on these numbers yet.",
-        f"仅一次运行，种子 {seed}。区间（95 %，Wilson）反映留出问题的抽样误差，不含种子间的差异；目前不据此晋级或否决任何一轮。",
+        f"One run with seed {seed}. The intervals (95 %, Wilson) are over held-out questions, not over seeds; "
+        "no round is promoted or refused on these numbers yet.",
+        f"仅一次运行，种子 {seed}。区间（95 %，Wilson）反映留出问题的抽样误差，不含种子间差异；"
+        "目前不据此晋级或否决任何一轮。",
     )
     return Section(
         title, [Facts(facts), _accuracy_chart(numbers), _loss_chart(numbers), _table(numbers), Paragraph(caution)]
@@ -213,11 +216,17 @@ def _answers(places: dict[str, Path]) -> Section:
     blocks: list[Any] = []
     for example in islice(examples(places, _EXAMPLES), _EXAMPLES):
         rows: list[list[Any]] = [[Text("reference", "参考答案"), example["reference"]]]
-        rows += [[name, text] for name, text in example["answers"].items()]
+        rows += [[name, _on_a_few_lines(text)] for name, text in example["answers"].items()]
         table = Table([Column(Text("Model", "模型"), "code"), Column(Text("Answer", "回答"))], rows)
         blocks.append(Details(example["question"], [table], open=not blocks))
     note = Text("The first held-out questions by id, never chosen by result.", "按 id 取最前面的留出题，不按结果挑选。")
     return Section(Text("Answers, side by side", "回答对照"), [Paragraph(note), *blocks])
+
+
+def _on_a_few_lines(text: str) -> str:
+    """Return an answer short enough to compare; a young model's runs of line breaks become visible signs."""
+    shown = re.sub(r"\n{2,}", lambda breaks: "⏎" * min(len(breaks[0]), 8) + "\n", text)
+    return shown if len(shown) <= _LONGEST_ANSWER else shown[:_LONGEST_ANSWER] + " …"
 
 
 def _steps(root: Path, places: dict[str, Path]) -> Section:

@@ -6,18 +6,20 @@ steps are found again and a change re-does exactly what depends on it.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import posttrain
 from rounds.config import RoundsConfig
-from rounds.plan import Step, mapped, plan, strings
+from rounds.plan import Step, mapped, plan
 from rounds.report import draw
 from utils.errors import InterruptedRunError, RetryLaterError, StageFailedError, UserError
 from utils.runs.commit import replace_json
@@ -30,13 +32,8 @@ _POLL_S = 0.1
 
 def inputs(config: RoundsConfig) -> list[Path]:
     """Return the files from outside that any step reads."""
-    return external_paths(plan(config))
-
-
-def external_paths(steps: list[Step]) -> list[Path]:
-    """Return every path in the steps' keys that exists, and is no step's output."""
-    texts = {text for step in steps for text in strings(step.config) if "/" in text and "{" not in text}
-    return sorted(path for text in texts if (path := Path(text)).exists())
+    facts = check(plan(config))
+    return sorted({path for paths in facts.outside.values() for path in paths})
 
 
 def dry_run(config: RoundsConfig) -> dict[str, Any]:
@@ -72,8 +69,22 @@ def report(run: Run, config: RoundsConfig, manifest: dict[str, Any]) -> None:
     draw(run, config, manifest)
 
 
-def check(steps: list[Step]) -> dict[str, str]:
-    """Validate every step's config before the first one runs; return the hash of each verb's code.
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What steps depend on besides their keys.
+
+    Attributes:
+        code: hash of the code of each verb.
+        outside: for each step, the existing files and folders it reads that no step makes.
+
+    """
+
+    code: dict[str, str]
+    outside: dict[str, list[Path]]
+
+
+def check(steps: list[Step]) -> Facts:
+    """Validate every step's config before the first one runs, and learn what the steps depend on.
 
     Done by a command, because only the command line knows all stages.
 
@@ -89,17 +100,23 @@ def check(steps: list[Step]) -> dict[str, str]:
         raise UserError(done.stderr.strip().removeprefix("posttrain check: "))
     if done.returncode:
         raise StageFailedError(f"posttrain check failed: {done.stderr.strip()[-500:]}")
-    return dict(json.loads(done.stdout))
+    found = json.loads(done.stdout)
+    return Facts(found["code"], {name: _existing(paths) for name, paths in found["paths"].items()})
 
 
-def addresses(steps: list[Step], code: dict[str, str], root: Path) -> dict[str, Path]:
+def _existing(paths: list[str]) -> list[Path]:
+    """Return the paths that exist; a glob counts by its files, a step's own output does not exist yet."""
+    return [Path(name) for path in paths if "{" not in path for name in sorted(glob.glob(path, recursive=True))]
+
+
+def addresses(steps: list[Step], facts: Facts, root: Path) -> dict[str, Path]:
     """Return the directory of each step: its name, and a hash of all that goes into it."""
-    outside = {str(path): fingerprint(path)["sha256"] for path in external_paths(steps)}
+    seals = {path: fingerprint(path)["sha256"] for paths in facts.outside.values() for path in paths}
     hashes: dict[str, str] = {}
     for step in steps:
-        contents = [outside[text] for text in strings(step.config) if text in outside]
+        contents = [seals[path] for path in facts.outside[step.name]]
         needed = [hashes[name] for name in step.needs]
-        hashes[step.name] = digest([step.verb, step.config, code[step.verb], contents, needed])[:8]
+        hashes[step.name] = digest([step.verb, step.config, facts.code[step.verb], contents, needed])[:8]
     return {step.name: root / "steps" / f"{step.name}-{hashes[step.name]}" for step in steps}
 
 

@@ -1,4 +1,4 @@
-"""`posttrain why ID`: a row's story, told from the tables that the runs left: raw file, edits, tier, pairs, checkpoint."""
+"""`posttrain why ID`: a row's story, told from the tables that the runs left, from the raw file to the checkpoint."""
 
 from __future__ import annotations
 

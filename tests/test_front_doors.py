@@ -13,7 +13,7 @@ import pytest
 
 DOORS = {
     "run_data_cleaning.sh": ["clean", "--config", "configs/cleaning/quickstart.yaml"],
-    "run_posttraining.sh": ["rounds", "--config", "configs/rounds/spine.yaml"],
+    "run_posttraining.sh": ["rounds", "--config", "configs/rounds/default.yaml"],
     "stopall.sh": ["stop"],
 }
 HOSTILE = ["a;touch X", "$(touch X)", "`touch X`", "line\nbreak", "two  words", "*", "", "--set", "k='\"\\", "-h"]

@@ -72,7 +72,7 @@ def test_clean_rows_and_a_given_model_need_no_step():
 
 
 def test_a_placeholder_that_names_nothing_is_refused():
-    with pytest.raises(UserError, match=r"\{teir\}.*step r1-sft"):
+    with pytest.raises(UserError, match=r"step r1-sft: \{teir\} names no earlier step"):
         make(rounds=[{"sft": {"data": ["{teir}/x"]}}])
     with pytest.raises(UserError, match=r"\{dpo\}"):
         make(rounds=[{"sft": {"data": ["{dpo}/x"]}}])

@@ -62,9 +62,7 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_executor(
-    config: ParallelConfig, stop: StopFlag, processes: ProcessRecord, log: logging.Logger
-) -> Executor:
+def open_executor(config: ParallelConfig, stop: StopFlag, processes: ProcessRecord, log: logging.Logger) -> Executor:
     """Return the configured executor, not yet started."""
     if config.executor == "ray":
         from utils.execution.ray import RayExecutor

@@ -180,6 +180,22 @@ def _assign(here: Any, last: str | int, value: Any, dotted: str) -> None:
         raise UserError(f"--set {dotted}: no element {last!r} there")
 
 
+def paths_in(config: BaseModel) -> list[Path]:
+    """Return every path in a config, at any depth."""
+
+    def walk(value: Any) -> typing.Iterator[Path]:
+        if isinstance(value, Path):
+            yield value
+        elif isinstance(value, BaseModel):
+            yield from walk([getattr(value, name) for name in type(value).model_fields])
+        elif isinstance(value, dict):
+            yield from walk(list(value.values()))
+        elif isinstance(value, list | tuple):
+            yield from (path for inner in value for path in walk(inner))
+
+    return list(walk(config))
+
+
 def resolved(config: BaseModel) -> dict[str, Any]:
     """Return a config as plain JSON-able values, defaults filled in."""
     return config.model_dump(mode="json")

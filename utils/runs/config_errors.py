@@ -36,6 +36,11 @@ def explain(model: type[BaseModel], error: pydantic.ValidationError, where: str,
         return UserError(f"unknown key {key!r}{more}", where=place, mend=f"nearest: {near[0]}" if near else None)
     if first["type"] == "missing":
         return UserError(f"the key {key!r} is missing{more}", where=place, mend=f"add it, or --set {key}=…")
+    if first["type"] == "union_tag_invalid":
+        tags = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
+        key, tag = f"{key}.{first['ctx']['discriminator'].strip(chr(39))}", first["ctx"]["tag"]
+        near = difflib.get_close_matches(tag, tags, n=1, cutoff=0.0)[0]
+        return UserError(f"{key}: no {tag!r}; there are {', '.join(tags)}{more}", where=place, mend=f"nearest: {near}")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":  # a validator of ours: it has named the value where that helps
         return UserError(f"{key}: {message}{more}" if key else message + more, where=place)

@@ -27,9 +27,9 @@ def status_of(root: Path) -> dict[str, Any]:
     """
     state = read_json(root / "run" / "state.json") or {"verb": "?", "state": "unknown"}
     driver = driver_of(root)
-    if state["state"] == "running" and not (driver and find(driver)):
-        state["state"] = "killed"
     manifest = read_json(root / "manifest.json") or {}
+    if state["state"] == "running" and not (driver and find(driver)):
+        state["state"] = "done" if manifest else "killed"
     age = time.time() - (root / "run" / "state.json").stat().st_mtime
     return {
         "run": os.path.relpath(root),

@@ -34,8 +34,7 @@ class Key:
     @property
     def hash(self) -> str:
         """Return the key's hash: config, contents of the inputs, code."""
-        contents = [{k: v for k, v in entry.items() if k != "path"} for entry in self.inputs]
-        return digest([self.config, contents, self.code])
+        return digest([self.config, [_content(entry) for entry in self.inputs], self.code])
 
     def differences(self, stored: dict[str, Any]) -> list[str]:
         """Say in words how this key differs from a stored one."""
@@ -44,12 +43,17 @@ class Key:
             for name in sorted({*stored["config"], *self.config})
             if stored["config"].get(name) != self.config.get(name)
         ]
-        now = {entry["path"]: entry["sha256"] for entry in self.inputs}
-        then = {entry["path"]: entry["sha256"] for entry in stored["inputs"]}
+        now = {entry["path"]: _content(entry) for entry in self.inputs}
+        then = {entry["path"]: _content(entry) for entry in stored["inputs"]}
         if sorted(now.values()) != sorted(then.values()):
             found += [f"input {path}" for path in sorted({*now, *then}) if now.get(path) != then.get(path)]
         code = {*self.code, *stored["code"]}
         return found + [f"code {name}" for name in sorted(code) if self.code.get(name) != stored["code"].get(name)]
+
+
+def _content(entry: dict[str, Any]) -> list[str]:
+    """Return what counts of an input: its content, and a file's name, which the ledger repeats; never where it lies."""
+    return [entry["sha256"], "" if entry["directory"] else Path(entry["path"]).name]
 
 
 def make_key(config: RunConfig, paths: list[Path], module: str) -> Key:

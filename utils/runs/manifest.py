@@ -51,41 +51,56 @@ def digest(value: Any) -> str:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Return what identifies an input: `{"path", "sha256", "bytes"}`.
+    """Return what identifies an input: `{"path", "sha256", "bytes", "directory"}`, and `"run"` when a run of ours made it.
 
     A finished run counts by its outputs, a directory by all its files, a file by its bytes.
 
     Raises:
-        UserError: there is no such input, or it is an unfinished run.
+        UserError: there is no such input, or it belongs to an unfinished run.
 
     """
     if not path.exists():
         raise UserError("no such input", where=str(path), mend=f"relative paths start at {os.getcwd()}")
-    if path.is_file():
-        return {"path": str(path), "sha256": sha256_file(path), "bytes": path.stat().st_size}
-    if (path / "run" / "key.json").exists():
-        return _fingerprint_of_run(path)
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    seals = [(p.relative_to(path).as_posix(), sha256_file(p)) for p in files]
-    return {"path": str(path), "sha256": digest(seals), "bytes": sum(p.stat().st_size for p in files)}
+    run = run_of(path)
+    if run == path:
+        sha256, size = _outputs_of(path)
+    elif path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        sha256 = digest([(p.relative_to(path).as_posix(), sha256_file(p)) for p in files])
+        size = sum(p.stat().st_size for p in files)
+    else:
+        sha256, size = sha256_file(path), path.stat().st_size
+    entry = {"path": str(path), "sha256": sha256, "bytes": size, "directory": path.is_dir()}
+    return entry if run is None else {**entry, "run": str(run)}
 
 
-def _fingerprint_of_run(path: Path) -> dict[str, Any]:
-    manifest = read_json(path / "manifest.json")
-    if manifest is None:
-        raise UserError("the input is a run that is not finished", where=str(path), mend=f"posttrain resume {path}")
-    outputs = manifest["outputs"]
+def run_of(path: Path) -> Path | None:
+    """Return the run directory that a path is, or lies in; None for files that no run of ours made.
+
+    Raises:
+        UserError: that run is not finished.
+
+    """
+    for folder in (path, *path.parents):
+        if (folder / "run" / "key.json").exists():
+            if not (folder / "manifest.json").exists():
+                raise UserError("this input's run is not finished", where=str(path), mend=f"posttrain resume {folder}")
+            return folder
+    return None
+
+
+def _outputs_of(run: Path) -> tuple[str, int]:
+    outputs = read_json(run / "manifest.json")["outputs"]
     seals = sorted((relative, seal["sha256"]) for relative, seal in outputs.items())
-    total = sum(seal["bytes"] for seal in outputs.values())
-    return {"path": str(path), "sha256": digest(seals), "bytes": total, "run": manifest["verb"], "key": manifest["key"]}
+    return digest(seals), sum(seal["bytes"] for seal in outputs.values())
 
 
 @cache
 def code_files(module: str) -> dict[str, str]:
     """Return `{file: sha256}` of the modules of ours that a module imports, itself included, at any depth.
 
-    Found in the source (imports inside functions count), so nothing is executed. Reports and the command line are
-    left out: they cannot change a result.
+    Found in the source (imports inside functions count), so nothing is executed. Chat templates beside a module count
+    with it. Reports and the command line are left out: they cannot change a result.
     """
     found: dict[str, str] = {}
     waiting, seen = [module], set()
@@ -97,7 +112,8 @@ def code_files(module: str) -> dict[str, str]:
         path = _source_of(name)
         if path is None:
             continue
-        found[path.relative_to(posttrain.ROOT).as_posix()] = sha256_file(path)
+        for file in (path, *path.parent.glob("templates/*.jinja")):
+            found[file.relative_to(posttrain.ROOT).as_posix()] = sha256_file(file)
         waiting += _imports(path, name)
     return dict(sorted(found.items()))
 

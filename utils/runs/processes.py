@@ -16,9 +16,11 @@ from typing import Any
 
 import psutil
 
+import posttrain
 from utils.runs.commit import read_json, replace_json
 
 _CLOCK_SLACK_S = 0.05
+_OWN_END_S = 2.0
 
 
 @cache
@@ -82,7 +84,7 @@ class ProcessRecord:
     def start(self) -> None:
         """Record the driver itself."""
         me = psutil.Process()
-        self._entries = {me.pid: identity(me, "driver")}
+        self._entries = {me.pid: {**identity(me, "driver"), "project": str(posttrain.ROOT)}}
         self._write()
 
     def note(self, **extra: Any) -> None:
@@ -115,7 +117,7 @@ def driver_of(root: Path) -> dict[str, Any] | None:
 
 
 def runs_alive() -> list[Path]:
-    """Return the directories of this user's live runs on this host.
+    """Return the directories of this project's live runs on this host: this user's, started from this checkout.
 
     A driver holds `run/owner.lock` open as long as it lives; the open file leads to the run's own record, and only
     the record decides. A process that merely has our name leads nowhere.
@@ -127,7 +129,8 @@ def runs_alive() -> list[Path]:
             continue
         for root in _locks_held(process.pid):
             driver = driver_of(root)
-            if driver and driver["pid"] == process.pid and find(driver):
+            ours = driver is not None and driver.get("project") == str(posttrain.ROOT)
+            if ours and driver and driver["pid"] == process.pid and find(driver):
                 found.add(root)
     return sorted(found)
 
@@ -167,9 +170,12 @@ def stop_run(root: Path, *, grace_s: float) -> dict[str, Any]:
 
 
 def end_orphans(root: Path, *, wait_s: float = 5) -> int:
-    """End recorded processes that outlived their driver; return how many there were."""
+    """End recorded processes that outlive their driver; return how many there were.
+
+    Most end by themselves a moment after it, and are not counted.
+    """
     entries = [entry for entry in read_record(root)["processes"] if entry["role"] != "driver"]
-    orphans = [process for entry in entries if (process := find(entry))]
+    _, orphans = psutil.wait_procs([process for entry in entries if (process := find(entry))], timeout=_OWN_END_S)
     for process in orphans:
         with contextlib.suppress(psutil.Error):
             process.terminate()

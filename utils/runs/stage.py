@@ -129,6 +129,10 @@ class _Attempt:
             state = "interrupted" if error.exit_code in {75, 130, 143} else "failed"
             self.run.log.error("%s", error)
             return error.exit_code
+        except (SystemExit, KeyboardInterrupt) as error:  # a library's own handler, such as Ray's while it starts
+            state = "interrupted"
+            self.run.log.error("interrupted; what is committed stays → posttrain resume %s", self.run.path)
+            return 130 if isinstance(error, KeyboardInterrupt) else 143
         except Exception:
             self.run.log.error("a defect of ours:\n%s", traceback.format_exc())
             return 1
@@ -171,7 +175,7 @@ class _Attempt:
             "counts": counts,
             "exit_code": self._exit_code(counts),
             "inputs": inputs,
-            "parents": [entry["path"] for entry in inputs if "run" in entry],
+            "parents": list(dict.fromkeys(entry["run"] for entry in inputs if "run" in entry)),
             "outputs": outputs(self.run.path, self.run.seals()),
             "execution": self.run.execution or {"executor": "process", "workers": [f"pid-{os.getpid()}"], "tasks": 0},
             "lineage": read_json(self.run.inner / "lineage.json") or [],

@@ -1,0 +1,72 @@
+"""Fault tests run the command line in real processes, on rows made here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 3,000 rows in two files, some to change, some to drop, one that is not JSON."""
+    folder = tmp_path_factory.mktemp("rows")
+    for name in ("a", "b"):
+        made = [
+            {"instruction": f"q{name}{i}", "output": "" if i % 50 == 0 else f"<b>a{i % 1400}</b>"} for i in range(1500)
+        ]
+        lines = [json.dumps(row) for row in made]
+        (folder / f"{name}.jsonl").write_text("\n".join([*lines, "broken"]) + "\n")
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Start `posttrain …` in a session of its own, in the test's folder."""
+
+    def go(*arguments: str, program: Path = ROOT / "posttrain.py", **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-P", str(program), *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return go
+
+
+@pytest.fixture
+def posttrain(start: Start) -> Callable[..., tuple[int, str, str]]:
+    """Run `posttrain …` to its end; return exit code, stdout, stderr."""
+
+    def go(*arguments: str, **environment: str) -> tuple[int, str, str]:
+        process = start(*arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, out, err
+
+    return go
+
+
+def clean_arguments(rows: Path, *more: str) -> list[str]:
+    """Return the arguments of a small cleaning run in two local workers, into `out`."""
+    chosen = [f"input={rows}", "output=out", "policy=default-instruction", "executor=local", "workers=2"]
+    chosen += ["partition_bytes=16384", "quarantine_limit=0.01", *more]
+    return ["clean", *(word for one in chosen for word in ("--set", one))]
+
+
+def content(run: Path) -> dict[str, bytes]:
+    """Return what two runs must share to be equal."""
+    found = [p for folder in ("good", "bad", "quarantine", "ledger", "edits") for p in (run / folder).rglob("*")]
+    found += [*run.glob("*-meta-info.json"), *run.glob("*-sample100.jsonl")]
+    return {path.relative_to(run).as_posix(): path.read_bytes() for path in found if path.is_file()}

@@ -1,0 +1,77 @@
+"""F23: an input, a config or our code that changed before a resume is refused with the difference."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.faults.conftest import ROOT, clean_arguments, content
+
+CODE = ("utils", "rounds", "cleaning", "configs", "posttrain.py", "cli.py")
+
+
+@pytest.fixture
+def finished(tmp_path, rows, posttrain):
+    mine = tmp_path / "rows"
+    shutil.copytree(rows, mine)
+    assert posttrain(*clean_arguments(mine))[0] == 0
+    return mine
+
+
+def test_same_again_is_done_already(finished, tmp_path, posttrain):
+    before = content(tmp_path / "out")
+    code, _, err = posttrain(*clean_arguments(finished))
+    assert code == 0
+    assert "is done already" in err
+    assert content(tmp_path / "out") == before
+
+
+def test_where_and_how_fast_may_change(finished, posttrain):
+    assert posttrain(*clean_arguments(finished, "workers=1"))[0] == 0
+
+
+def test_changed_config_is_named(finished, posttrain):
+    code, _, err = posttrain(*clean_arguments(finished, "seed=7"))
+    assert code == 2
+    assert "config seed: 42 → 7" in err
+    assert "--accept-changes" in err
+
+
+@pytest.mark.parametrize("change", ["content", "name", "new file"])
+def test_changed_input_is_named(finished, tmp_path, posttrain, change):
+    before = content(tmp_path / "out")
+    if change == "content":
+        (finished / "a.jsonl").write_text('{"instruction": "new", "output": "row"}\n')
+    elif change == "name":
+        (finished / "a.jsonl").rename(finished / "c.jsonl")
+    else:
+        (finished / "d.jsonl").write_text('{"instruction": "new", "output": "row"}\n')
+    code, _, err = posttrain(*clean_arguments(finished))
+    assert code == 2
+    assert f"input {finished}" in err
+    assert content(tmp_path / "out") == before
+
+
+def test_changed_code_is_named_and_can_be_accepted(tmp_path, start):
+    house = tmp_path / "house"
+    house.mkdir()
+    for name in CODE:
+        source = ROOT / name
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, house / name, ignore=ignored) if source.is_dir() else shutil.copy(source, house / name)
+
+    def sample(*more):
+        process = start("init", "sample", "--set", "output=out", *more, program=house / "posttrain.py")
+        return process.communicate(timeout=60)[1], process.returncode
+
+    assert sample()[1] == 0
+    with (house / "rounds" / "sample.py").open("a") as stream:
+        stream.write("\n# changed\n")
+    err, code = sample()
+    assert code == 2
+    assert "code rounds/sample.py" in err
+    assert sample("--accept-changes")[1] == 0
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["lineage"][0]["accepted"] == ["code rounds/sample.py"]
+    assert manifest["lineage"][0]["units_before"] == ["sample"]
+    assert list((tmp_path / "out" / "run").glob("manifest.before-*.json"))
