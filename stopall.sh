@@ -8,8 +8,8 @@ if [[ ${1-} == -h || ${1-} == --help ]]; then
   cat <<'TEXT'
 usage: bash stopall.sh [RUN] [more options of `posttrain stop`]
 
-Stops one run (its directory), or every live run that you started from this checkout when none is named. Finished work stays committed;
-the same command that started the run, or `posttrain resume RUN`, goes on.
+Stops one run (its directory); without RUN, every live run that you started from this checkout. Finished work stays
+committed: the same command that started the run, or `posttrain resume RUN`, goes on.
 TEXT
   exit 0
 fi

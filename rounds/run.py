@@ -40,11 +40,23 @@ def dry_run(config: RoundsConfig) -> dict[str, Any]:
     """Return the plan: each step, what it needs, where it goes, whether it is done."""
     steps = plan(config)
     places = addresses(steps, check(steps), config.output)
-    shown = [
-        {"step": step.name, "needs": list(step.needs), "done": _done(places[step.name]), "run": str(places[step.name])}
-        for step in steps
-    ]
-    return {"plan": shown, "commands": [command(step, Path("STEP.json"))[-3:] for step in steps][:1]}
+    return {"plan": [_shown(step, places, config.output) for step in steps]}
+
+
+def _shown(step: Step, places: dict[str, Path], root: Path) -> dict[str, Any]:
+    words = ["posttrain", *step.verb.split(), "--config", str(_config_of(root / "run", step))]
+    state = "done" if _done(places[step.name]) else "to do"
+    return {
+        "step": step.name,
+        "state": state,
+        "needs": list(step.needs),
+        "run": str(places[step.name]),
+        "command": words,
+    }
+
+
+def _config_of(inner: Path, step: Step) -> Path:
+    return inner / "steps" / f"{step.name}.json"
 
 
 def work(run: Run, config: RoundsConfig) -> dict[str, Any]:
@@ -141,7 +153,7 @@ def _carry_out(run: Run, step: Step, places: dict[str, Path]) -> None:
             text = text.replace(f"{{{name}}}", str(places[name]))
         return text
 
-    path = run.inner / "steps" / f"{step.name}.json"
+    path = _config_of(run.inner, step)
     replace_json(path, {**mapped(step.config, to_place), "output": str(places[step.name])})
     environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
     # A session of its own: Ctrl-C on the terminal reaches only us, and we pass it on once.

@@ -13,24 +13,30 @@ from rounds.plan import ORDER
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 MODELS = ["start", *(f"round-{number}-{kind}" for number in (1, 2, 3) for kind in ("sft", "dpo"))]
 STEPS = ["sample", "clean", "attributes", "tier", "start", *(f"r{n}-{verb}" for n in (1, 2, 3) for verb in ORDER)]
-SMALL = ["sample.rows=240", "every_round.sft.max_steps=8", "every_round.dpo.max_steps=4", "clean.executor=local"]
-SMALL += [
-    "attributes.executor=local",
-    "start.tiny_model.hidden=32",
-    "start.tiny_model.layers=2",
-    "tier.seeds.0.rows=12",
-]
-SMALL += [
-    "tier.seeds.1.rows=12",
-    "tier.seeds.2.rows=12",
-    "every_round.sft.save_steps=4",
-    "every_round.dpo.save_steps=2",
-]
+SMALL = """
+profile: spine
+output: out
+sample: {rows: 240}
+clean: {executor: local}
+attributes: {executor: local}
+tier:
+  seeds:
+    - {name: round-1, from: easy, rows: 12}
+    - {name: round-2, from: middle, rows: 12}
+    - {name: round-3, from: hard, rows: 12}
+start: {tiny_model: {hidden: 32, layers: 2}}
+every_round:
+  sft: {max_steps: 8, save_steps: 4}
+  dpo: {max_steps: 4, save_steps: 2}
+"""
 
 
-def start(root, folder, *chosen):
-    words = (word for one in chosen for word in ("--set", one))
-    command = ["bash", str(root / "run_posttraining.sh"), "--set", "profile=spine", "--set", "output=out", *words]
+def start(root, folder, *arguments):
+    command = [
+        "bash",
+        str(root / "run_posttraining.sh"),
+        *(arguments or ("--set", "profile=spine", "--set", "output=out")),
+    ]
     return subprocess.Popen(command, cwd=folder, env={**os.environ, **ENVIRONMENT}, stderr=subprocess.PIPE, text=True)
 
 
@@ -131,13 +137,14 @@ def check_story(root, run, folder):
 def test_killed_in_every_step_equals_undisturbed(root, tmp_path):
     for name in ("calm", "stormy"):
         (tmp_path / name).mkdir()
-    finish(start(root, tmp_path / "calm", *SMALL))
+        (tmp_path / name / "small.yaml").write_text(SMALL)
+    finish(start(root, tmp_path / "calm", "small.yaml"))
     run = tmp_path / "stormy" / "out"
     for step in STEPS:
-        kill_during(start(root, tmp_path / "stormy", *SMALL), run, step)
+        kill_during(start(root, tmp_path / "stormy", "small.yaml"), run, step)
         before = finished(run)
         assert list(before) in (STEPS[: STEPS.index(step)], STEPS[: STEPS.index(step) + 1])
-    finish(start(root, tmp_path / "stormy", *SMALL))
+    finish(start(root, tmp_path / "stormy", "small.yaml"))
     after = finished(run)
     assert {name: after[name] for name in before} == before
     assert results(run) == results(tmp_path / "calm" / "out")
