@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import posttrain  # noqa: F401  first: puts our folder before a foreign utils/
+import posttrain_root  # noqa: F401  first: puts our folder before a foreign utils/
 from utils.errors import PosttrainError, UserError
 from utils.runs.stage import Stage, complain, run_stage
 

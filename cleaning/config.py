@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-import posttrain
+import posttrain_root
 from cleaning.policy import find_policy, load_policy
 from cleaning.rules import Rule
 from utils.runs.config import ParallelConfig, StrictModel
 
-SAMPLE = posttrain.ROOT / "cleaning" / "sample"
+SAMPLE = posttrain_root.ROOT / "cleaning" / "sample"
 
 
 class Duplicates(StrictModel):

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter
 
-import posttrain
+import posttrain_root
 from cleaning.rules import Rule
 from utils.errors import UserError
 from utils.runs.config import StrictModel, load_config
 
-POLICIES = posttrain.ROOT / "configs" / "cleaning" / "policies"
+POLICIES = posttrain_root.ROOT / "configs" / "cleaning" / "policies"
 
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
 

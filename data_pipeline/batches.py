@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from data_pipeline.prompts import Prompt
 from utils.runs.commit import read_json
 from utils.runs.manifest import digest, fingerprint
 
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
     from utils.runs.directory import Run
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Prompts that one model answers in one go, and the name and seed that follow from the content."""
+
+    name: str
+    seed: int
+    prompts: list[Prompt]
+
+    @property
+    def part(self) -> str:
+        """The batch's file."""
+        return f"run/work/{self.name}.parquet"
 
 
 def cut(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

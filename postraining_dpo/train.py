@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from postraining_dpo.config import DpoConfig
 from postraining_dpo.data import DpoRows, read_rows
 from utils.errors import UserError
-from utils.models.locate import load_model, load_tokenizer, resolve_model
-from utils.models.templates import ChatTemplate
+from utils.models.locate import load_model, resolve_model
+from utils.models.templates import ChatTemplate, open_template
 from utils.runs.stage import Stage, run_stage
 from utils.training.decisions import count, publish_decisions
 from utils.training.launch import rows_per_step, steps
@@ -29,7 +29,7 @@ def inputs(config: DpoConfig) -> list[Path]:
 
 def dry_run(config: DpoConfig) -> dict[str, Any]:
     """Return pairs, tokens and steps."""
-    rows = read_rows(config, config.pairs, open_template(config))
+    rows = read_rows(config, config.pairs, open_template(config.model))
     tokens = sum(number for (_, what), number in rows.per_source.items() if what == "tokens")
     return {
         **count(rows.decisions),
@@ -41,7 +41,7 @@ def dry_run(config: DpoConfig) -> dict[str, Any]:
 
 def work(run: Run, config: DpoConfig) -> dict[str, Any]:
     """Train, and commit the decision ledger and the model."""
-    template = open_template(config)
+    template = open_template(config.model)
     rows = read_rows(config, config.pairs, template)
     if not rows.pairs:
         raise UserError(
@@ -87,13 +87,6 @@ def train(run: Run, config: DpoConfig, template: ChatTemplate, rows: DpoRows, he
     )
     train_with_care(run, trainer, rows.ids)
     publish_model(run, trainer, {"pairs": len(rows.pairs), "steps": trainer.state.global_step})
-
-
-def open_template(config: DpoConfig) -> ChatTemplate:
-    """Load the start model's tokenizer and check that its chat template can tell answers apart."""
-    template = ChatTemplate(load_tokenizer(resolve_model(config.model)), where=str(config.model))
-    template.require_mask()
-    return template
 
 
 def main() -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from postraining_sft.config import DataSource, SftConfig
 from postraining_sft.data import SftRows, read_rows
 from utils.errors import UserError
-from utils.models.locate import load_model, load_tokenizer, resolve_model
-from utils.models.templates import ChatTemplate
+from utils.models.locate import load_model, resolve_model
+from utils.models.templates import ChatTemplate, open_template
 from utils.runs.stage import Stage, run_stage
 from utils.training.decisions import count, publish_decisions
 from utils.training.launch import rows_per_step, steps
@@ -28,7 +28,7 @@ def inputs(config: SftConfig) -> list[Path]:
 
 def dry_run(config: SftConfig) -> dict[str, Any]:
     """Return rows, tokens and steps."""
-    rows = read_rows(config, config.data, open_template(config))
+    rows = read_rows(config, config.data, open_template(config.model))
     return {
         **count(rows.decisions),
         "rows": len(rows.rows),
@@ -39,7 +39,7 @@ def dry_run(config: SftConfig) -> dict[str, Any]:
 
 def work(run: Run, config: SftConfig) -> dict[str, Any]:
     """Train, and commit the decision ledger and the model."""
-    template = open_template(config)
+    template = open_template(config.model)
     rows = read_rows(config, config.data, template)
     if not rows.rows:
         raise UserError(
@@ -78,13 +78,6 @@ def train(run: Run, config: SftConfig, template: ChatTemplate, rows: SftRows, he
     run.log.info("%d rows, %d per step, %d steps", len(rows.rows), rows_per_step(config), steps(config, len(rows.rows)))
     train_with_care(run, trainer, rows.ids)
     publish_model(run, trainer, {"rows": len(rows.rows), "steps": trainer.state.global_step})
-
-
-def open_template(config: SftConfig) -> ChatTemplate:
-    """Load the start model's tokenizer and check that its chat template can mask."""
-    template = ChatTemplate(load_tokenizer(resolve_model(config.model)), where=str(config.model))
-    template.require_mask()
-    return template
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-import posttrain
+import posttrain_root
 from utils.runs.config import Name, RunConfig, StrictModel
 from utils.runs.config_file import read_yaml
 
@@ -65,7 +65,7 @@ class RoundsConfig(RunConfig):
     def _under_profile(cls, data: Any) -> Any:
         if not isinstance(data, dict) or not isinstance(data.get("profile"), str):
             return data
-        path = posttrain.ROOT / "configs" / "rounds" / f"{Path(data['profile']).name}.yaml"
+        path = posttrain_root.ROOT / "configs" / "rounds" / f"{Path(data['profile']).name}.yaml"
         if not path.is_file():
             known = sorted(p.stem for p in path.parent.glob("*.yaml") if p.stem != "default")
             raise ValueError(f"no profile {data['profile']!r}; there are: {', '.join(known)}")

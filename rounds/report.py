@@ -86,8 +86,10 @@ def _result(numbers: list[Numbers], seed: int) -> Section:
 
 def _accuracy_fact(label: Text, model: Numbers) -> Fact:
     low, high = model["interval_95"]
-    note = Text(f"{model['correct']} of {model['n']} right · {low:.1%}–{high:.1%}",
-                f"{model['n']} 题答对 {model['correct']} · {low:.1%}–{high:.1%}")  # fmt: skip
+    interval = f"{low:.1%}–{high:.1%}"
+    note = Text(
+        f"{model['correct']} of {model['n']} right, {interval}", f"{model['n']} 题答对 {model['correct']}，{interval}"
+    )
     return Fact(label, f"{model['accuracy']:.1%}" if model["n"] else "–", note)
 
 
@@ -118,19 +120,17 @@ def _table(numbers: list[Numbers]) -> Table:
     languages = sorted({lang for model in numbers for lang in model["by_language"]})
     columns = [
         Column(Text("Model", "模型"), "code"),
-        Column(Text("Questions", "题数"), "integer"),
         Column(Text("Accuracy", "正确率"), "percent"),
         *(Column(lang, "percent") for lang in languages),
         Column(Text("Loss", "损失"), "number", 3),
-        Column(Text("Tokens per answer", "每答词元"), "number", 1),
+        Column(Text("Tokens", "词元"), "number", 1),
         Column(Text("Gained", "新答对"), "integer"),
         Column(Text("Lost", "新答错"), "integer"),
-        Column(Text("p (sign test)", "p（符号检验）"), "number", 3),
+        Column(Text("p", "p"), "number", 3),
     ]
     rows = [
         [
             model["name"],
-            model["n"],
             _share(model),
             *(model["by_language"].get(lang, {}).get("accuracy") for lang in languages),
             model["loss"],
@@ -139,8 +139,12 @@ def _table(numbers: list[Numbers]) -> Table:
         ]
         for model in numbers
     ]
-    caption = Text("Gained, lost and p: against the model in the row above, on the same questions.",
-                   "“新答对”“新答错”与 p 均与上一行的模型在同一批题上相比。")  # fmt: skip
+    count = numbers[0]["n"]
+    caption = Text(
+        f"{count} held-out questions. Tokens: mean per answer. Gained, lost, p (sign test): against the model in the "
+        "row above, on the same questions.",
+        f"{count} 道留出题。词元：每答平均。“新答对”“新答错”与 p（符号检验）：与上一行的模型在同一批题上相比。",
+    )
     return Table(columns, rows, caption)
 
 
@@ -152,9 +156,9 @@ def _rounds(places: dict[str, Path]) -> Section:
         Column(Text("Invalid", "无效评判"), "integer"),
         Column(Text("Pairs", "偏好对"), "integer"),
         Column(Text("Median gap", "分差中位数"), "number", 2),
-        Column(Text("Reference chosen", "选中参考答案"), "percent"),
-        Column(Text("Own answer rejected", "拒绝自身回答"), "percent"),
-        Column(Text("Longer is chosen", "选中较长者"), "percent"),
+        Column(Text("Reference chosen", "选参考答案"), "percent"),
+        Column(Text("Own rejected", "拒自身回答"), "percent"),
+        Column(Text("Longer chosen", "选较长者"), "percent"),
         Column(Text("Similarity", "相似度"), "number", 2),
     ]
     sft, asked, judged = (of_kind(places, verb) for verb in ("sft", "candidates", "judge"))

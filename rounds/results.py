@@ -80,10 +80,11 @@ def examples(places: dict[str, Path], count: int) -> Iterator[Numbers]:
     if not tables:
         return
     rows = pl.concat(tables, how="diagonal")
+    order = {model["name"]: number for number, model in enumerate(models(places))}
     for row_id in sorted(rows["id"].unique())[:count]:
         mine = rows.filter(pl.col("id") == row_id)
         yield {
             "question": mine["prompt"][0][-1]["content"],
             "reference": mine["reference"][0],
-            "answers": dict(zip(mine["model"], mine["text"], strict=True)),
+            "answers": dict(sorted(zip(mine["model"], mine["text"], strict=True), key=lambda pair: order[pair[0]])),
         }

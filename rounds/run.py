@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import posttrain
+import posttrain_root
 from rounds.config import RoundsConfig
 from rounds.plan import Step, mapped, plan
 from rounds.report import draw
@@ -138,7 +138,7 @@ def command(step: Step, config: Path) -> list[str]:
 
 
 def _posttrain() -> list[str]:
-    return [sys.executable, "-P", str(posttrain.ROOT / "posttrain.py")]
+    return [sys.executable, "-P", str(posttrain_root.ROOT / "posttrain.py")]
 
 
 def _done(place: Path) -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from data_pipeline.batches import batch_name, batch_seed, cut, revision_of
+from data_pipeline.batches import Batch, batch_name, batch_seed, cut, revision_of
 from data_pipeline.candidates.config import CandidatesConfig
 from data_pipeline.candidates.flags import constant_answers
 from data_pipeline.candidates.kinds import CandidateModel
@@ -26,20 +27,6 @@ from utils.errors import UserError
 
 if TYPE_CHECKING:
     from utils.runs.directory import Run
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Prompts that one model answers in one go, and the name and seed that follow from the content."""
-
-    name: str
-    seed: int
-    prompts: list[Prompt]
-
-    @property
-    def part(self) -> str:
-        """The batch's file."""
-        return f"run/work/{self.name}.parquet"
 
 
 def inputs(config: CandidatesConfig) -> list[Path]:
@@ -131,9 +118,9 @@ def _assemble(run: Run, seeds: Seeds, batches: list[Batch]) -> dict[str, Any]:
     for batch in batches:
         totals.add(run.committed(batch.name) or {})
     whole = pa.concat_tables([read_parquet(run.path / batch.part) for batch in batches])
-    good = whole.filter(pa.compute.is_null(whole["error"])).select(CANDIDATES_SCHEMA.names)
+    good = whole.filter(pc.is_null(whole["error"])).select(CANDIDATES_SCHEMA.names)
     good = _flag_constants(good.sort_by("candidate_id"))
-    failed = whole.filter(pa.compute.is_valid(whole["error"])).select(["prompt_id", "model", "sample", "error"])
+    failed = whole.filter(pc.is_valid(whole["error"])).select(["prompt_id", "model", "sample", "error"])
     _refuse_twins(good)
     flags = Counter(flag for some in good["flags"].to_pylist() for flag in some)
     counts = {
@@ -170,7 +157,7 @@ def _refuse_twins(candidates: pa.Table) -> None:
     """Refuse two answers under one (prompt, model, sample): two pools gave the same name to different models."""
     keys = candidates.group_by(["prompt_id", "model", "sample"]).aggregate([([], "count_all")])
     if keys.num_rows < candidates.num_rows:
-        twin = keys.filter(pa.compute.greater(keys["count_all"], 1)).to_pylist()[0]
+        twin = keys.filter(pc.greater(keys["count_all"], 1)).to_pylist()[0]
         raise UserError(
             f"two pools hold answers of {twin['model']!r}", where="models", mend="give one of them another name"
         )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from data_pipeline.batches import batch_name, batch_seed, cut, revision_of
+from data_pipeline.batches import Batch, batch_name, batch_seed, cut, revision_of
 from data_pipeline.evaluate.config import EvaluateConfig, EvaluatedModel
 from data_pipeline.evaluate.metrics import metrics
 from data_pipeline.evaluate.tasks import Tasks, read_tasks
@@ -40,20 +39,6 @@ ANSWERS_SCHEMA = pa.schema(
         ("error", pa.string()),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Tasks that one model does in one go."""
-
-    name: str
-    seed: int
-    prompts: list[Prompt]
-
-    @property
-    def part(self) -> str:
-        """The batch's file."""
-        return f"run/work/{self.name}.parquet"
 
 
 def inputs(config: EvaluateConfig) -> list[Path]:

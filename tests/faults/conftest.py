@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,16 @@ def posttrain(start: Start) -> Callable[..., tuple[int, str, str]]:
         return process.returncode, out, err
 
     return go
+
+
+def copy_checkout(target: Path) -> Path:
+    """Copy our code, for tests that change it or that stop all runs of a checkout; return the program in the copy."""
+    target.mkdir()
+    for name in ("utils", "rounds", "cleaning", "configs", "data_pipeline"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("posttrain.py", "posttrain_root.py", "cli.py"):
+        shutil.copy(ROOT / name, target / name)
+    return target / "posttrain.py"
 
 
 def clean_arguments(rows: Path, *more: str) -> list[str]:

@@ -5,9 +5,7 @@ import shutil
 
 import pytest
 
-from tests.faults.conftest import ROOT, clean_arguments, content
-
-CODE = ("utils", "rounds", "cleaning", "configs", "posttrain.py", "cli.py")
+from tests.faults.conftest import clean_arguments, content, copy_checkout
 
 
 @pytest.fixture
@@ -53,19 +51,14 @@ def test_changed_input_is_named(finished, tmp_path, posttrain, change):
 
 
 def test_changed_code_is_named_and_can_be_accepted(tmp_path, start):
-    house = tmp_path / "house"
-    house.mkdir()
-    for name in CODE:
-        source = ROOT / name
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, house / name, ignore=ignored) if source.is_dir() else shutil.copy(source, house / name)
+    program = copy_checkout(tmp_path / "house")
 
     def sample(*more):
-        process = start("init", "sample", "--set", "output=out", *more, program=house / "posttrain.py")
+        process = start("init", "sample", "--set", "output=out", *more, program=program)
         return process.communicate(timeout=60)[1], process.returncode
 
     assert sample()[1] == 0
-    with (house / "rounds" / "sample.py").open("a") as stream:
+    with (program.parent / "rounds" / "sample.py").open("a") as stream:
         stream.write("\n# changed\n")
     err, code = sample()
     assert code == 2

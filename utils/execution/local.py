@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-import posttrain
+import posttrain_root
 from utils.errors import PosttrainError
 from utils.execution.executor import Done, cpu_count, environment, thread_environment
 from utils.execution.retry import Attempts
@@ -37,7 +37,7 @@ def _start_worker(driver: int) -> None:
 
 
 def _call(job: str, task: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    return posttrain.call(job, task), f"pid-{os.getpid()}"
+    return posttrain_root.call(job, task), f"pid-{os.getpid()}"
 
 
 class LocalExecutor:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import posttrain
+import posttrain_root
 from utils.errors import PosttrainError
 from utils.execution.executor import Done, cpu_count, environment, thread_environment
 from utils.execution.retry import Attempts
@@ -135,11 +135,11 @@ class RayExecutor:
 
 
 def _remote(config: ParallelConfig) -> Any:
-    """Return the remote function with the declared resources. It is `posttrain.ray_call`: a name that only we have."""
+    """Return the remote function with the declared resources; its module's name is one that only we have."""
     import ray
 
     needs = config.resources
     options: dict[str, Any] = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "max_retries": 0}
     if needs.memory_gib:
         options["memory"] = int(needs.memory_gib * (1 << 30))
-    return ray.remote(**options)(posttrain.ray_call)
+    return ray.remote(**options)(posttrain_root.ray_call)

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from utils.errors import UserError
+from utils.models.locate import load_tokenizer, resolve_model
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import PreTrainedTokenizerBase
 
     from utils.data.records import Message
@@ -148,3 +151,15 @@ def _broken(found: re.Match[str]) -> str:
     """Put a space after the first character of a control token; one that a space cannot break is removed."""
     token = found[0]
     return f"{token[0]} {token[1:]}" if len(token) > 1 and not token.isspace() else ""
+
+
+def open_template(model: Path) -> ChatTemplate:
+    """Load a model's tokenizer and check that its chat template marks what the assistant says.
+
+    Args:
+        model: a Hugging Face model directory or one of our finished training runs.
+
+    """
+    template = ChatTemplate(load_tokenizer(resolve_model(model)), where=str(model))
+    template.require_mask()
+    return template

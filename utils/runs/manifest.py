@@ -18,12 +18,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import posttrain
+import posttrain_root
 from utils.errors import UserError
 from utils.runs.commit import read_json, sha256_file
 
 OWN_PACKAGES = ("utils", "cleaning", "data_pipeline", "postraining_sft", "postraining_dpo", "rounds")
-_WITHOUT_EFFECT = re.compile(r"cli|posttrain|utils\.report(?!\.intervals)(\..*)?|.*\.report")
+_WITHOUT_EFFECT = re.compile(r"cli|posttrain(_root)?|utils\.report(?!\.intervals)(\..*)?|.*\.report")
 LIBRARIES = (
     "torch",
     "transformers",
@@ -113,13 +113,13 @@ def code_files(module: str) -> dict[str, str]:
         if path is None:
             continue
         for file in (path, *path.parent.glob("templates/*.jinja")):
-            found[file.relative_to(posttrain.ROOT).as_posix()] = sha256_file(file)
+            found[file.relative_to(posttrain_root.ROOT).as_posix()] = sha256_file(file)
         waiting += _imports(path, name)
     return dict(sorted(found.items()))
 
 
 def _source_of(name: str) -> Path | None:
-    base = posttrain.ROOT.joinpath(*name.split("."))
+    base = posttrain_root.ROOT.joinpath(*name.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
             return path
@@ -155,7 +155,7 @@ def git_state() -> dict[str, str] | None:
 
     def git(*arguments: str) -> str:
         done = subprocess.run(
-            ["git", "-C", str(posttrain.ROOT), *arguments], capture_output=True, text=True, timeout=20, check=True
+            ["git", "-C", str(posttrain_root.ROOT), *arguments], capture_output=True, text=True, timeout=20, check=True
         )
         return done.stdout
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-import posttrain
+import posttrain_root
 from utils.runs.commit import read_json, replace_json
 
 _CLOCK_SLACK_S = 0.05
@@ -84,7 +84,7 @@ class ProcessRecord:
     def start(self) -> None:
         """Record the driver itself."""
         me = psutil.Process()
-        self._entries = {me.pid: {**identity(me, "driver"), "project": str(posttrain.ROOT)}}
+        self._entries = {me.pid: {**identity(me, "driver"), "project": str(posttrain_root.ROOT)}}
         self._write()
 
     def note(self, **extra: Any) -> None:
@@ -129,7 +129,7 @@ def runs_alive() -> list[Path]:
             continue
         for root in _locks_held(process.pid):
             driver = driver_of(root)
-            ours = driver is not None and driver.get("project") == str(posttrain.ROOT)
+            ours = driver is not None and driver.get("project") == str(posttrain_root.ROOT)
             if ours and driver and driver["pid"] == process.pid and find(driver):
                 found.add(root)
     return sorted(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -52,6 +53,8 @@ TrainerT = TypeVar("TrainerT", bound=Trainer)
 
 def careful(trainer: type[TrainerT]) -> type[TrainerT]:
     """Return a TRL trainer that takes our tokenised rows and knows their numbers."""
+    # trl 1.16 asks transformers for a name that it renamed; nothing a user could change
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
     return cast("type[TrainerT]", type(trainer.__name__, (TokenisedRows, trainer), {}))
 
 

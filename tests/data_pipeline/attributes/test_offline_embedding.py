@@ -22,7 +22,7 @@ HERE = ["", *ZH, *EN, "a", "一", "x" * 5000, "mixed 中文 and English"]
 
 CHILD = """
 import hashlib, sys
-import posttrain
+import posttrain_root
 from data_pipeline.attributes.kinds.embedding import embed
 print(hashlib.sha256(embed([{text!r}], dimensions=64, ngrams=(1, 2, 3), seed=7).tobytes()).hexdigest())
 """

@@ -2,7 +2,7 @@
 
 import pytest
 
-import posttrain
+import posttrain_root
 from utils.errors import UserError
 from utils.runs.commit import replace_json
 from utils.runs.manifest import code_files, digest, fingerprint, outputs
@@ -45,7 +45,7 @@ def test_code_is_the_closure_of_imports_without_the_command_line():
 
 def test_jobs_named_as_text_belong_to_the_code():
     assert "cleaning/run.py" in code_files("cleaning.run")
-    assert all((posttrain.ROOT / name).is_file() for name in code_files("cleaning.run"))
+    assert all((posttrain_root.ROOT / name).is_file() for name in code_files("cleaning.run"))
 
 
 def test_outputs_leave_inner_files_and_steps_out(tmp_path):
