@@ -12,9 +12,9 @@ case "${1-}" in
 usage: bash run_tests.sh [--all] [pytest arguments]
 
 ruff check, ruff format --check, mypy, import-linter, pytest. Without --all the tests marked `slow` are left out; those
-marked `gpu` always are. Paths among the pytest arguments start at the project's folder.
+marked `gpu` always are. Two files at a time; `-n 0` runs them one after another. Paths among the pytest arguments start at the project's folder.
   bash run_tests.sh
-  bash run_tests.sh tests/test_docs.py -k code_blocks
+  bash run_tests.sh tests/test_docs.py -k code_blocks -n 0
 TEXT
   exit 0
   ;;
@@ -43,7 +43,7 @@ check "ruff check" .venv/bin/ruff check --quiet .
 check "ruff format" .venv/bin/ruff format --quiet --check .
 check "mypy" .venv/bin/mypy --no-error-summary
 check "import-linter" .venv/bin/lint-imports --no-logo
-check "pytest" .venv/bin/python -m pytest -q -m "$markers" "$@"
+check "pytest" .venv/bin/python -m pytest -q -n 2 --dist loadfile -m "$markers" "$@"
 
 if [[ ${#failed[@]} -gt 0 ]]; then
   printf 'run_tests.sh: failed:'

@@ -28,6 +28,9 @@ start: {tiny_model: {hidden: 32, layers: 2}}
 every_round:
   sft: {max_steps: 8, save_steps: 4}
   dpo: {max_steps: 4, save_steps: 2}
+rounds:
+  - sft: {data: ["{tier}/tiers/easy.parquet"]}
+  - sft: {data: ["{tier}/tiers/easy.parquet", "{tier}/tiers/middle.parquet"]}
 """
 
 
@@ -69,10 +72,10 @@ def finished(run):
 
 
 def results(run):
-    """Return what two runs share when they are equal: every model's numbers, and its weights' hash."""
+    """Return what two runs of two rounds share when they are equal: every model's numbers, and its weights' hash."""
     found = places(run)
-    numbers = [json.loads((found[f"r{n}-evaluate"] / "metrics.json").read_text()) for n in (1, 2, 3)]
-    trained = [found[f"r{n}-{kind}"] / "manifest.json" for n in (1, 2, 3) for kind in ("sft", "dpo")]
+    numbers = [json.loads((found[f"r{n}-evaluate"] / "metrics.json").read_text()) for n in (1, 2)]
+    trained = [found[f"r{n}-{kind}"] / "manifest.json" for n in (1, 2) for kind in ("sft", "dpo")]
     seals = [json.loads(path.read_text())["outputs"]["model/model.safetensors"]["sha256"] for path in trained]
     return numbers, seals
 
@@ -134,16 +137,18 @@ def check_story(root, run, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_killed_in_every_step_equals_undisturbed(root, tmp_path):
     for name in ("calm", "stormy"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "small.yaml").write_text(SMALL)
     finish(start(root, tmp_path / "calm", "small.yaml"))
     run = tmp_path / "stormy" / "out"
-    for step in STEPS:
+    steps = [step for step in STEPS if not step.startswith("r3")]
+    for step in steps:
         kill_during(start(root, tmp_path / "stormy", "small.yaml"), run, step)
         before = finished(run)
-        assert list(before) in (STEPS[: STEPS.index(step)], STEPS[: STEPS.index(step) + 1])
+        assert list(before) in (steps[: steps.index(step)], steps[: steps.index(step) + 1])
     finish(start(root, tmp_path / "stormy", "small.yaml"))
     after = finished(run)
     assert {name: after[name] for name in before} == before
