@@ -93,6 +93,7 @@ def _answer(run: Run, model: CandidateModel, pool: Pool, batch: Batch) -> None:
         failed = sum(row["error"] is not None for row in rows)
         unit.commit(
             {
+                "by_content": True,
                 "in": len(pairs),
                 "kept": len(rows) - failed,
                 "dropped": len(pairs) - len(rows),

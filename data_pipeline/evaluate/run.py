@@ -137,7 +137,9 @@ def _commit(run: Run, batch: Batch, rows: list[dict[str, Any]]) -> None:
     with run.unit(batch.name) as unit:
         with unit.file(batch.part) as temporary:
             write_parquet(pa.Table.from_pylist(rows, schema=ANSWERS_SCHEMA), temporary)
-        unit.commit({"in": len(rows), "kept": len(rows) - failed, "dropped": 0, "quarantined": failed})
+        unit.commit(
+            {"by_content": True, "in": len(rows), "kept": len(rows) - failed, "dropped": 0, "quarantined": failed}
+        )
 
 
 def _assemble(run: Run, config: EvaluateConfig, tasks: Tasks, batches: list[Batch]) -> dict[str, Any]:

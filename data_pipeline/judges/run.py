@@ -70,7 +70,7 @@ def _judge(run: Run, name: str, label: str, judge: Judge, candidates: Sequence[C
     with run.unit(name) as unit:
         with unit.file(_part(name)) as temporary:
             write_parquet(pa.Table.from_pylist(rows, schema=JUDGEMENTS_SCHEMA), temporary)
-        unit.commit(_counts(rows))
+        unit.commit({"by_content": True, **_counts(rows)})
 
 
 def _assemble(run: Run, names: list[str]) -> dict[str, Any]:

@@ -50,6 +50,20 @@ def test_changed_input_is_named(finished, tmp_path, posttrain, change):
     assert content(tmp_path / "out") == before
 
 
+def test_accepted_input_is_read_anew_and_what_was_made_of_the_old_is_set_aside(finished, tmp_path, posttrain):
+    (finished / "b.jsonl").unlink()
+    with (finished / "a.jsonl").open("a") as stream:
+        stream.write('{"instruction": "new", "output": "row"}\n')
+    assert posttrain(*clean_arguments(finished), "--accept-changes")[0] == 0
+    assert posttrain(*clean_arguments(finished, "output=fresh"))[0] == 0
+    assert content(tmp_path / "out") == content(tmp_path / "fresh")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["counts"]["in"] == 1502
+    assert manifest["outputs"] == json.loads((tmp_path / "fresh" / "manifest.json").read_text())["outputs"]
+    assert any(name.startswith("input ") for name in manifest["lineage"][0]["accepted"])
+    assert list((tmp_path / "out" / "run" / "superseded").rglob("b.jsonl"))
+
+
 def test_changed_code_is_named_and_can_be_accepted(tmp_path, start):
     program = copy_checkout(tmp_path / "house")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from utils.errors import UserError
 from utils.execution.executor import Done, Executor, open_executor
-from utils.runs.commit import Unit, committed, disk_full_is_retryable, publish, read_json, replace_json
+from utils.runs.commit import Unit, committed, disk_full_is_retryable, publish, read_json, replace_json, report_path
 from utils.runs.config import PLACEMENT_KEYS, ParallelConfig, RunConfig, resolved
 from utils.runs.logs import Progress, close_log, open_log
 from utils.runs.manifest import code_files, digest, fingerprint
@@ -43,12 +43,16 @@ class Key:
             for name in sorted({*stored["config"], *self.config})
             if stored["config"].get(name) != self.config.get(name)
         ]
-        now = {entry["path"]: _content(entry) for entry in self.inputs}
-        then = {entry["path"]: _content(entry) for entry in stored["inputs"]}
-        if sorted(now.values()) != sorted(then.values()):
+        if self.other_inputs(stored):
+            now = {entry["path"]: _content(entry) for entry in self.inputs}
+            then = {entry["path"]: _content(entry) for entry in stored["inputs"]}
             found += [f"input {path}" for path in sorted({*now, *then}) if now.get(path) != then.get(path)]
         code = {*self.code, *stored["code"]}
         return found + [f"code {name}" for name in sorted(code) if self.code.get(name) != stored["code"].get(name)]
+
+    def other_inputs(self, stored: dict[str, Any]) -> bool:
+        """Tell whether the inputs differ from those of a stored key, wherever they lie."""
+        return sorted(map(_content, self.inputs)) != sorted(map(_content, stored["inputs"]))
 
 
 def _content(entry: dict[str, Any]) -> list[str]:
@@ -131,6 +135,8 @@ class Run:
             raise UserError(f"this directory holds a run with {shown}", where=str(self.path), mend=mend)
         if differences:
             self._mark_mixed(key, differences)
+            if key.other_inputs(stored):
+                self._supersede(stored["hash"])
         if stored is None or differences:
             replace_json(path, {"hash": key.hash, "config": key.config, "inputs": key.inputs, "code": key.code})
         return not differences
@@ -144,6 +150,21 @@ class Run:
         if (self.path / "manifest.json").exists():
             replace_json(self.inner / f"manifest.before-{key.hash[:8]}.json", read_json(self.path / "manifest.json"))
             (self.path / "manifest.json").unlink()
+
+    def _supersede(self, former: str) -> None:
+        """Set aside, under `run/superseded/`, the units that say nothing of the new inputs.
+
+        Units named by what they read (`by_content` in their report) stay: what has changed has another name.
+        """
+        aside = self.inner / "superseded" / former[:8]
+        for report in list(self.reports()):
+            if report.get("by_content"):
+                continue
+            for path in (report_path(self.path, report["unit"]), *(self.path / file for file in report["files"])):
+                target = aside / path.relative_to(self.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if path.exists():
+                    path.replace(target)
 
     def unit(self, name: str) -> Unit:
         """Return a unit to write and commit."""
