@@ -111,6 +111,9 @@ def status(argv: list[str]) -> int:
     parser = _parser("status")
     parser.add_argument("run", nargs="*", type=Path, help="run directories or folders of runs; default: runs/")
     options = parser.parse_args(argv)
+    for root in options.run:
+        if not root.is_dir():
+            raise UserError("no such directory", where=str(root))
     _show([status_of(root) for root in find_runs(options.run or [Path("runs")])], as_json=options.json)
     return 0
 
@@ -146,6 +149,8 @@ def doctor(argv: list[str]) -> int:
     parser = _parser("doctor")
     parser.add_argument("directory", nargs="?", type=Path, default=Path(), help="where runs would be made")
     options = parser.parse_args(argv)
+    if not options.directory.is_dir():
+        raise UserError("no such directory", where=str(options.directory))
     found = [
         {"check": what, "ok": "ok" if fine else "FAIL", "detail": text}
         for what, fine, text in checks(options.directory)
@@ -170,7 +175,7 @@ def why(argv: list[str]) -> int:
 def report(argv: list[str]) -> int:
     """Draw a finished run's report again."""
     from utils.runs.commit import read_json
-    from utils.runs.config import load_config
+    from utils.runs.config import load_config, output_override
     from utils.runs.directory import Run
 
     parser = _parser("report")
@@ -179,11 +184,13 @@ def report(argv: list[str]) -> int:
     manifest = read_json(options.run / "manifest.json")
     if manifest is None:
         raise UserError("no finished run there", where=str(options.run), mend="posttrain status lists runs")
-    stage = EVERY_STAGE[manifest["verb"]]
+    stage = EVERY_STAGE.get(manifest.get("verb", "")) if isinstance(manifest, dict) else None
+    if stage is None:
+        raise UserError("that manifest.json is none of ours", where=str(options.run))
     draw = getattr(stage.implementation(), "report", None)
     if draw is None:
         raise UserError(f"posttrain {stage.verb} draws no report of its own", where=str(options.run))
-    config = load_config(stage.model(), options.run / "run" / "config.json", [f"output={options.run}"])
+    config = load_config(stage.model(), options.run / "run" / "config.json", [output_override(options.run)])
     draw(Run(config, stage.verb, quiet=True), config, manifest)
     _say(str(options.run / "report.html"))
     return 0
@@ -203,24 +210,33 @@ def init(argv: list[str]) -> int:
     return 0
 
 
+def _steps_on_stdin() -> list[dict[str, Any]]:
+    try:
+        steps = json.load(sys.stdin)
+        return [{"name": step["name"], "verb": step["verb"], "config": dict(step["config"])} for step in steps]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"not a JSON list of {{name, verb, config}}: {error}", where="stdin") from error
+
+
 def check(argv: list[str]) -> int:
     """Validate configs before anything runs: a JSON list of `{name, verb, config}` on stdin.
 
-    Prints what a step's output depends on besides its keys: `{"code": {verb: hash}, "paths": {name: [path, …]}}`.
+    Prints what decides the steps' outputs: `{"code": {verb: hash}, "configs": {step: resolved}, "paths": {step: […]}}`.
     """
-    from utils.runs.config import paths_in, validated
+    from utils.runs.config import PLACEMENT_KEYS, paths_in, resolved, validated
     from utils.runs.manifest import code_files, digest
 
     _parser("check").parse_args(argv)
-    code, paths = {}, {}
-    for step in json.load(sys.stdin):
+    code, configs, paths = {}, {}, {}
+    for step in _steps_on_stdin():
         if step["verb"] not in EVERY_STAGE:
             raise UserError(f"no stage {step['verb']!r}", where=step["name"])
         stage = EVERY_STAGE[step["verb"]]
         config = validated(stage.model(), {**step["config"], "output": "output"}, where=f"step {step['name']}")
+        configs[step["name"]] = {k: v for k, v in resolved(config).items() if k not in PLACEMENT_KEYS}
         paths[step["name"]] = sorted({str(path) for path in paths_in(config)} - {"output"})
         code[step["verb"]] = digest(code_files(stage.module))
-    _say(json.dumps({"code": code, "paths": paths}))
+    _say(json.dumps({"code": code, "configs": configs, "paths": paths}))
     return 0
 
 

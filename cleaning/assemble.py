@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,31 +19,55 @@ from utils.errors import StageFailedError
 
 _COUNTS = ("in", "kept", "dropped", "quarantined")
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".zip")
+_PARQUET = ".parquet"
 
 
 def output_names(relatives: Sequence[str]) -> dict[str, str]:
     """Return the output's path for every input's: `.parquet` stays, all else becomes `<base name>.jsonl`.
 
     Inputs that would share one (`a.json` beside `a.jsonl`) keep their full names before the `.jsonl`; a name that is
-    taken even then gets a number. The same inputs always get the same names.
+    taken even then gets a number. Taken are outputs, names in `quarantine/` and folders of outputs, in any case of
+    letters. The same inputs always get the same names.
     """
+    folders = {str(folder).lower() for relative in relatives for folder in PurePosixPath(relative).parents}
     plain = {relative: _output_name(relative) for relative in sorted(relatives)}
-    shared = {name for name, uses in Counter(name.lower() for name in plain.values()).items() if uses > 1}
-    names = {relative: name for relative, name in plain.items() if name.lower() not in shared}
-    taken = {name.lower() for name in names.values()}
-    for relative in sorted(set(plain) - set(names)):
-        name, number = f"{relative}.jsonl", 2
-        while name.lower() in taken:
-            name, number = f"{relative}-{number}.jsonl", number + 1
-        names[relative] = name
-        taken.add(name.lower())
+    uses = Counter(claim for name in plain.values() for claim in _claims(name))
+    shared = folders | {claim for claim, number in uses.items() if number > 1}
+    names = {relative: name for relative, name in plain.items() if not _claims(name) & shared}
+    taken = folders | {claim for name in names.values() for claim in _claims(name)}
+    for relative in (relative for relative in plain if relative not in names):
+        names[relative] = next(name for name in _other_names(relative) if not _claims(name) & taken)
+        taken |= _claims(names[relative])
     return names
+
+
+def quarantine_name(target: str) -> str:
+    """Return the name in `quarantine/` of the bad rows beside an output."""
+    return f"{target}.jsonl" if _is_parquet(target) else target
+
+
+def _claims(name: str) -> set[str]:
+    """Return the names that an output takes, as a file system sees them that ignores case."""
+    return {name.lower(), quarantine_name(name).lower()}
+
+
+def _other_names(relative: str) -> Iterator[str]:
+    """Give the names for an input whose plain one is shared, in the order of preference."""
+    stem, end = (
+        (relative[: -len(_PARQUET)], relative[-len(_PARQUET) :]) if _is_parquet(relative) else (relative, ".jsonl")
+    )
+    yield f"{stem}{end}"
+    yield from (f"{stem}-{number}{end}" for number in count(2))
+
+
+def _is_parquet(name: str) -> bool:
+    return name.lower().endswith(_PARQUET)
 
 
 def _output_name(relative: str) -> str:
     path = PurePosixPath(relative)
     name = path.name
-    if name.lower().endswith(".parquet"):
+    if _is_parquet(name):
         return relative
     if name.lower().endswith((".gz", ".zst")):
         name = name.rpartition(".")[0]
@@ -60,13 +85,12 @@ def assemble(task: dict[str, Any]) -> dict[str, Any]:
     """
     unit = unit_of(task)
     parts, target, counts = Path(task["root"]) / PARTS, str(task["target"]), task["counts"]
-    suffix = "parquet" if target.endswith(".parquet") else "jsonl"
+    suffix = "parquet" if _is_parquet(target) else "jsonl"
     for folder, status in (("good", "kept"), ("bad", "dropped")):
         with unit.file(f"{folder}/{target}") as temporary:
             _join([parts / f"{name}.{folder}.{suffix}" for name in task["parts"]], temporary, counts[status])
     if counts["quarantined"]:
-        lines = target if suffix == "jsonl" else f"{target}.jsonl"
-        with unit.file(f"quarantine/{lines}") as temporary:
+        with unit.file(f"quarantine/{quarantine_name(target)}") as temporary:
             _join([parts / f"{name}.quarantine.jsonl" for name in task["parts"]], temporary, counts["quarantined"])
     return unit.commit({"file": task["relative"], **counts})
 

@@ -26,7 +26,7 @@ class Duplicates(StrictModel):
 class CleanConfig(ParallelConfig):
     """Raw files → good/ bad/ quarantine/ ledger/ edits/, a report, a review sample."""
 
-    input: str | list[str]
+    input: Path | list[Path]
     """A file, a folder, a glob, or a list of them; the word `sample` is the small dirty sample shipped with us."""
     format: str | None = None
     """The rows' format, when their keys leave it open."""
@@ -47,8 +47,11 @@ class CleanConfig(ParallelConfig):
 
     @field_validator("input", mode="before")
     @classmethod
-    def _shipped_sample(cls, value: Any) -> Any:
-        return str(SAMPLE) if value == "sample" else value
+    def _paths(cls, value: Any) -> Any:
+        given = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str | Path) for one in given):
+            raise ValueError(f"{str(value)[:60]} is no path, nor a list of paths")
+        return SAMPLE if str(value) == "sample" else value
 
     @field_validator("policy", mode="before")
     @classmethod

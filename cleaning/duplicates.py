@@ -80,7 +80,7 @@ def find_duplicates(parts: Sequence[tuple[str, Path]]) -> pl.DataFrame:
 def _scan(parts: Sequence[tuple[str, Path]], *columns: str) -> pl.LazyFrame:
     """Return columns of all parts with each row's place."""
     frames = [
-        pl.scan_parquet(path).select(pl.lit(order, pl.UInt32).alias("order"), "source_row", *columns)
+        pl.scan_parquet(path, glob=False).select(pl.lit(order, pl.UInt32).alias("order"), "source_row", *columns)
         for order, (_, path) in enumerate(parts)
     ]
     return pl.concat(frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from cleaning.first_pass import first_pass, tasks_for
 from cleaning.rules.base import parameters
 from cleaning.second_pass import PARTS, second_pass
 from utils.data.formats import detect
-from utils.data.inputs import InputFile, find_files, survey
+from utils.data.inputs import InputFile, find_files, overlaps, survey
 from utils.data.partitions import Partition, plan_partitions
 from utils.data.reading import read_partition
 from utils.errors import UserError
@@ -32,12 +33,19 @@ Plan = dict[InputFile, list[Partition]]
 
 
 def inputs(config: CleanConfig) -> list[Path]:
-    """Return the files that are read."""
+    """Return the files that are read.
+
+    Raises:
+        UserError: there are none, or the run would read what it writes.
+
+    """
+    _refuse_overlap(config)
     return [file.path for file in find_files(config.input)]
 
 
 def dry_run(config: CleanConfig) -> dict[str, Any]:
     """Return files, rows, tasks and bytes."""
+    _refuse_overlap(config)
     plan = _plan(config)
     partitions = [partition for found in plan.values() for partition in found]
     size = sum(file.path.stat().st_size for file in plan)
@@ -63,6 +71,7 @@ def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     firsts = run.map("cleaning.run:first_pass", tasks, "pass 1")
     if not any(first["rows"] for first in firsts):
         raise UserError("no row at all in the input", where=_spell(config), mend="point `input` at files with rows")
+    _tell_rowless(run, tasks, firsts)
     _cluster(run, config, tasks)
     run.stop.check()
     seconds = run.map("cleaning.run:second_pass", [{**t, "unit": f"second-{t['name']}"} for t in tasks], "pass 2")
@@ -94,11 +103,30 @@ def _tell(run: Run, config: CleanConfig, plan: Plan) -> None:
         if not found:
             run.log.warning("%s is empty", file.relative)
     for item in survey(config.input).ignored:
-        run.log.warning("%s is not read: %s", item.path, item.reason)
+        run.log.warning("%s is not read: %s", item.shown, item.reason)
+
+
+def _tell_rowless(run: Run, tasks: Sequence[dict[str, Any]], firsts: Sequence[dict[str, Any]]) -> None:
+    """Warn of files that turned out to hold no row: blank lines, `[]`, an archive of nothing."""
+    rows: Counter[str] = Counter()
+    for task, first in zip(tasks, firsts, strict=True):
+        rows[task["partition"]["relative"]] += first["rows"]
+    for relative in (relative for relative, number in rows.items() if not number):
+        run.log.warning("%s has no row", relative)
+
+
+def _refuse_overlap(config: CleanConfig) -> None:
+    if any(overlaps(source, config.output) for source in _sources(config)):
+        mend = "choose an output elsewhere"
+        raise UserError("input and output lie inside each other", where=str(config.output), mend=mend)
+
+
+def _sources(config: CleanConfig) -> list[Path]:
+    return config.input if isinstance(config.input, list) else [config.input]
 
 
 def _spell(config: CleanConfig) -> str:
-    return config.input if isinstance(config.input, str) else ", ".join(config.input)
+    return ", ".join(map(str, _sources(config)))
 
 
 def _shared(config: CleanConfig, file: InputFile, found: Sequence[Partition]) -> dict[str, Any]:

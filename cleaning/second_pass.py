@@ -67,8 +67,9 @@ def second_pass(task: dict[str, Any]) -> dict[str, Any]:
 def decisions(task: dict[str, Any]) -> pl.DataFrame:
     """Return the pass-1 part of a task with duplicates joined in: `status`, all `reasons`, sampling priority."""
     root = Path(task["root"])
-    rows = pl.scan_parquet(root / "run/work/first-pass" / f"{task['name']}.parquet")
-    copies = pl.scan_parquet(root / "run/work/duplicates.parquet").filter(pl.col("part") == task["name"]).drop("part")
+    rows = pl.scan_parquet(root / "run/work/first-pass" / f"{task['name']}.parquet", glob=False)
+    found = pl.scan_parquet(root / "run/work/duplicates.parquet", glob=False)
+    copies = found.filter(pl.col("part") == task["name"]).drop("part")
     joined = rows.join(copies, on="source_row", how="left", maintain_order="left")
     copy = pl.when(pl.col("duplicate_of").is_not_null()).then(pl.lit([EXACT])).otherwise(pl.lit([], pl.List(pl.String)))
     status = (

@@ -71,9 +71,9 @@ def read_rows(config: DpoConfig, paths: Sequence[Path], template: ChatTemplate) 
     read = DpoRows()
     for preference in iter_preferences(list(paths)):
         pair = tokenise(preference, template)
-        reasons = flaws(pair, config.max_length)
+        reasons = ["template_refuses"] if pair is None else flaws(pair, config.max_length)
         read.decisions.append(Decision(preference.id, kept=not reasons, reasons=tuple(reasons)))
-        if reasons:
+        if pair is None or reasons:
             continue
         read.pairs.append(pair)
         read.ids.append(preference.id)
@@ -82,10 +82,15 @@ def read_rows(config: DpoConfig, paths: Sequence[Path], template: ChatTemplate) 
     return read
 
 
-def tokenise(preference: Preference, template: ChatTemplate) -> TokenPair:
-    """Token ids of a preference, each answer with its end token."""
-    prompt, chosen = template.pair(preference.prompt, preference.chosen)
-    _, rejected = template.pair(preference.prompt, preference.rejected)
+def tokenise(preference: Preference, template: ChatTemplate) -> TokenPair | None:
+    """Token ids of a preference, each answer with its end token; None when the template refuses the messages."""
+    from jinja2 import TemplateError
+
+    try:
+        prompt, chosen = template.pair(preference.prompt, preference.chosen)
+        _, rejected = template.pair(preference.prompt, preference.rejected)
+    except TemplateError:  # such as a template that takes no system message
+        return None
     return TokenPair(prompt, chosen, rejected)
 
 

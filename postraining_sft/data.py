@@ -87,7 +87,12 @@ def decide(record: Record, config: SftConfig, template: ChatTemplate) -> tuple[R
         The token row and what was done to it; or None and the reasons.
 
     """
-    rendered = _render(record, template)
+    from jinja2 import TemplateError
+
+    try:
+        rendered = _render(record, template)
+    except TemplateError:  # such as a template that takes no system message
+        return None, ["template_refuses"]
     if not any(rendered.mask):
         return None, ["no_assistant_turn"]
     if len(rendered.ids) <= config.max_length:

@@ -272,7 +272,7 @@ def _next(root: Path, places: dict[str, Path]) -> Section:
 def _traced_row(places: dict[str, Path]) -> str | None:
     """Return the first seed that became a pair: its story touches every stage."""
     for place in of_kind(places, "pairs").values():
-        table = pl.read_parquet(place / "ledger" / "decisions.parquet").filter(pl.col("status") == "kept")
+        table = pl.read_parquet(place / "ledger" / "decisions.parquet", glob=False).filter(pl.col("status") == "kept")
         if len(table):
             return str(table["id"].min())
     return None

@@ -44,7 +44,7 @@ def models(places: dict[str, Path]) -> list[Numbers]:
     answers: dict[str, list[Numbers]] = {}
     for place in of_kind(places, "evaluate").values():
         found |= {model["name"]: model for model in read_json(place / "metrics.json")["models"]}
-        table = pl.read_parquet(place / "answers.parquet", columns=["id", "model", "score"])
+        table = pl.read_parquet(place / "answers.parquet", columns=["id", "model", "score"], glob=False)
         answers |= {str(name): frame.to_dicts() for (name,), frame in table.group_by("model")}
     for before, after in pairwise(found):
         found[after]["against"] = {"before": before, **compare(answers[before], answers[after])}
@@ -57,8 +57,10 @@ def pair_cards(places: dict[str, Path]) -> dict[int, Numbers]:
 
 
 def curve(place: Path, key: str) -> list[tuple[int, float]]:
-    """Return `(step, value)` of a logged number of one training run."""
-    lines = (json.loads(line) for line in (place / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    """Return `(step, value)` of a logged number of one training run; nothing when it logged nothing."""
+    path = place / "metrics.jsonl"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = (json.loads(line) for line in text.splitlines())
     return [(line["step"], line[key]) for line in lines if key in line]
 
 
@@ -66,7 +68,7 @@ def tiers(place: Path | None) -> Counter[str]:
     """Return how many rows went where, and why the rest went nowhere."""
     if place is None:
         return Counter()
-    table = pl.read_parquet(place / "ledger" / "decisions.parquet")
+    table = pl.read_parquet(place / "ledger" / "decisions.parquet", glob=False)
     into = pl.coalesce(pl.col("into"), pl.col("reasons").list.join(", "), pl.col("status"))
     return Counter(dict(table.group_by(into.alias("into")).len().sort("into").iter_rows()))
 
@@ -76,7 +78,8 @@ def examples(places: dict[str, Path], count: int) -> Iterator[Numbers]:
 
     The questions are the first by id, so they are the same in every report.
     """
-    tables = [pl.read_parquet(place / "answers.parquet") for place in of_kind(places, "evaluate").values()]
+    evaluations = of_kind(places, "evaluate").values()
+    tables = [pl.read_parquet(place / "answers.parquet", glob=False) for place in evaluations]
     if not tables:
         return
     rows = pl.concat(tables, how="diagonal")

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from rounds.config import RoundsConfig
 from rounds.plan import Step, mapped, plan
 from rounds.report import draw
 from utils.errors import InterruptedRunError, RetryLaterError, StageFailedError, UserError
-from utils.runs.commit import replace_json
+from utils.runs.commit import read_json, replace_json
 from utils.runs.directory import Run
-from utils.runs.manifest import digest, fingerprint
+from utils.runs.manifest import digest, fingerprint, intact
 from utils.runs.stage import PARENT_VARIABLE, QUARANTINE_EXIT
 
 _POLL_S = 0.1
@@ -34,6 +35,13 @@ def inputs(config: RoundsConfig) -> list[Path]:
     """Return the files from outside that any step reads."""
     facts = check(plan(config))
     return sorted({path for paths in facts.outside.values() for path in paths})
+
+
+def key_parts(config: RoundsConfig) -> dict[str, str]:
+    """Return the address of every step: a run is done when these steps are, and other steps make another run."""
+    steps = plan(config)
+    places = addresses(steps, check(steps), config.output)
+    return {f"step {name}": place.name for name, place in places.items()}
 
 
 def dry_run(config: RoundsConfig) -> dict[str, Any]:
@@ -83,20 +91,22 @@ def report(run: Run, config: RoundsConfig, manifest: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What steps depend on besides their keys.
+    """What decides the outputs of steps, as the stages themselves say it.
 
     Attributes:
         code: hash of the code of each verb.
+        configs: each step's resolved config, without what decides only where and how fast.
         outside: for each step, the existing files and folders it reads that no step makes.
 
     """
 
     code: dict[str, str]
+    configs: dict[str, Any]
     outside: dict[str, list[Path]]
 
 
 def check(steps: list[Step]) -> Facts:
-    """Validate every step's config before the first one runs, and learn what the steps depend on.
+    """Validate every step's config before the first one runs, and learn what decides the steps' outputs.
 
     Done by a command, because only the command line knows all stages.
 
@@ -105,20 +115,28 @@ def check(steps: list[Step]) -> Facts:
 
     """
     wanted = [{"name": step.name, "verb": step.verb, "config": step.config} for step in steps]
+    return _checked(json.dumps(wanted))
+
+
+@cache
+def _checked(wanted: str) -> Facts:
+    # A session of its own: Ctrl-C on the terminal reaches only us.
     done = subprocess.run(
-        [*_posttrain(), "check"], input=json.dumps(wanted), capture_output=True, text=True, timeout=120, check=False
+        [*_posttrain(), "check"], input=wanted, capture_output=True, text=True, check=False, start_new_session=True
     )
-    if done.returncode == 2:
+    if done.returncode == UserError.exit_code:
         raise UserError(done.stderr.strip().removeprefix("posttrain check: "))
     if done.returncode:
         raise StageFailedError(f"posttrain check failed: {done.stderr.strip()[-500:]}")
     found = json.loads(done.stdout)
-    return Facts(found["code"], {name: _existing(paths) for name, paths in found["paths"].items()})
+    return Facts(found["code"], found["configs"], {name: _existing(paths) for name, paths in found["paths"].items()})
 
 
 def _existing(paths: list[str]) -> list[Path]:
     """Return the paths that exist; a glob counts by its files, a step's own output does not exist yet."""
-    return [Path(name) for path in paths if "{" not in path for name in sorted(glob.glob(path, recursive=True))]
+    outside = [path for path in paths if "{" not in path]
+    found = {path: [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True)) for path in outside}
+    return [Path(name) for names in found.values() for name in names]
 
 
 def addresses(steps: list[Step], facts: Facts, root: Path) -> dict[str, Path]:
@@ -128,7 +146,8 @@ def addresses(steps: list[Step], facts: Facts, root: Path) -> dict[str, Path]:
     for step in steps:
         contents = [seals[path] for path in facts.outside[step.name]]
         needed = [hashes[name] for name in step.needs]
-        hashes[step.name] = digest([step.verb, step.config, facts.code[step.verb], contents, needed])[:8]
+        parts = [step.verb, facts.configs[step.name], facts.code[step.verb], contents, needed]
+        hashes[step.name] = digest(parts)[:8]
     return {step.name: root / "steps" / f"{step.name}-{hashes[step.name]}" for step in steps}
 
 
@@ -142,7 +161,8 @@ def _posttrain() -> list[str]:
 
 
 def _done(place: Path) -> bool:
-    return (place / "manifest.json").exists()
+    manifest = read_json(place / "manifest.json")
+    return manifest is not None and intact(place, manifest)
 
 
 def _carry_out(run: Run, step: Step, places: dict[str, Path]) -> None:

@@ -49,10 +49,11 @@ def work(run: Run, config: AttributesConfig) -> dict[str, Any]:
     reports = run.map("data_pipeline.attributes.rows:read", readings, "reading")
     repeated = mark_repeated(run, readings)
     for level in config.levels():
-        tasks = [task for attribute in level for task in _tasks(attribute, config, readings)]
-        run.map("data_pipeline.attributes.run:measure", tasks, f"measuring {', '.join(a.key for a in level)}")
+        tasks = {attribute.key: _tasks(attribute, config, readings) for attribute in level}
+        of_all = [task for some in tasks.values() for task in some]
+        run.map("data_pipeline.attributes.run:measure", of_all, f"measuring {', '.join(tasks)}")
         for attribute in level:
-            _describe(run, attribute, config.seed)
+            _describe(run, attribute, config.seed, [task["part"] for task in tasks[attribute.key]])
     counts = {name: sum(report[name] for report in reports) for name in ("in", "kept", "dropped", "quarantined")}
     counts["kept"] -= repeated
     counts["dropped"] += repeated
@@ -100,10 +101,10 @@ def _measured(root: Path, name: str, parts: Sequence[int]) -> pa.Table:
     return pa.concat_tables([read_parquet(root / _part(name, part)) for part in parts])
 
 
-def _describe(run: Run, attribute: Attribute, seed: int) -> None:
-    """Write the attribute's manifest: what measured what, and into which columns."""
+def _describe(run: Run, attribute: Attribute, seed: int, numbers: Sequence[int]) -> None:
+    """Write the attribute's manifest: what measured what, and into which columns; only the parts of this plan."""
     folder = run.path / "attributes" / attribute.key
-    parts = sorted(folder.glob("part-*.parquet"))
+    parts = [run.path / _part(attribute.key, number) for number in numbers]
     schemas = [pq.read_schema(path) for path in parts]
     manifest = {
         "name": attribute.key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from utils.data.records import read_parquet
 from utils.errors import UserError
 from utils.runs.commit import read_json
 
+_NUMBER = re.compile(r"u?int\d+|(half)?float|double")
+
 
 def load_attribute(run: Path, name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Return `id` and the named columns (default: all) of an attribute, one row per id.
 
     Raises:
-        UserError: there is no such attribute or column; the nearest is offered.
+        UserError: there is no such attribute or column, the nearest is offered; or columns of no rows are asked for.
 
     """
     folder = run / "attributes" / name
@@ -25,13 +28,25 @@ def load_attribute(run: Path, name: str, columns: Sequence[str] | None = None) -
     if manifest is None:
         there = sorted(path.parent.name for path in (run / "attributes").glob("*/manifest.json"))
         raise UserError(f"no attribute {name!r}", where=str(run), mend=_nearest(name, there))
+    if columns and not manifest.get("rows", manifest["parts"]):
+        raise UserError(
+            f"no rows: {name} was measured on none", where=str(folder), mend="measure an input that has rows"
+        )
+    there = [known for known in manifest["columns"] if known != "id"]
+    for column in columns or ():
+        if column not in there:
+            numbers = ", ".join(numeric_columns(run, name))
+            mend = f"{_nearest(column, there)}; numbers: {numbers}"
+            raise UserError(f"no column {name}.{column}", where=str(folder), mend=mend)
     wanted = list(manifest["columns"]) if columns is None else ["id", *columns]
-    for column in wanted:
-        if column not in manifest["columns"]:
-            there = [known for known in manifest["columns"] if known != "id"]
-            raise UserError(f"no column {name}.{column}", where=str(folder), mend=_nearest(column, there))
     parts = [pl.DataFrame(pl.from_arrow(read_parquet(folder / part, wanted))) for part in manifest["parts"]]
     return pl.concat(parts) if parts else pl.DataFrame(schema={"id": pl.String})
+
+
+def numeric_columns(run: Path, name: str) -> list[str]:
+    """Return the columns of an attribute that are numbers, by its manifest."""
+    manifest = read_json(run / "attributes" / name / "manifest.json") or {"columns": {}}
+    return [column for column, kind in manifest["columns"].items() if _NUMBER.fullmatch(kind)]
 
 
 def load_columns(run: Path, names: Iterable[str]) -> pl.DataFrame:

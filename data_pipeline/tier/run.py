@@ -9,7 +9,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from data_pipeline.attributes.store import load_columns
+from data_pipeline.attributes.store import load_columns, numeric_columns
 from data_pipeline.tier.config import TierConfig
 from data_pipeline.tier.families import prompt_families
 from data_pipeline.tier.select import HELD_OUT, decide
@@ -67,15 +67,19 @@ def _decided(records: pa.Table, config: TierConfig) -> pl.DataFrame:
     """Return the decision for every record, in order.
 
     Raises:
-        UserError: a measure that is no number.
+        UserError: no rows, or a measure that is no number.
 
     """
+    if not records.num_rows:
+        raise UserError("no rows to put into tiers", where=str(config.input), mend="name an input that has rows")
     rows = pl.DataFrame(pl.from_arrow(records.select(["id", "lang", "messages"])))
     rows = rows.with_columns(prompt_families(rows)).drop("messages")
     measures = load_columns(config.attributes, config.columns)
     for name in config.columns:
         if not measures[name].dtype.is_numeric():
-            raise UserError(f"{name} is no number but {measures[name].dtype}", where=str(config.attributes))
+            attribute = name.partition(".")[0]
+            mend = f"numbers: {', '.join(numeric_columns(config.attributes, attribute)) or 'none'}"
+            raise UserError(f"{name} is no number but {measures[name].dtype}", where=str(config.attributes), mend=mend)
     return decide(rows.join(measures, on="id", how="left", maintain_order="left"), config)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,12 +15,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 import cli
 from cleaning.assemble import output_names
+from cleaning.config import SAMPLE, CleanConfig
 from utils.data.inputs import find_files
 from utils.data.ledger import LEDGER_SCHEMA, assert_balanced
 from utils.data.records import raw_id
+from utils.runs.config import paths_in
 
 USER_SEES = ("good", "bad", "quarantine", "ledger", "edits")
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -267,6 +272,74 @@ def test_output_names_are_unique_and_stable() -> None:
             "x.y.jsonl.zst": "x.y.jsonl",
         }
     )
+
+
+def test_output_names_keep_apart_what_lies_in_quarantine_and_in_folders() -> None:
+    names = output_names(["x.parquet", "x.parquet.jsonl", "a.json", "a.jsonl/b.json", "A.parquet", "a.parquet"])
+    assert names == {
+        "A.parquet": "A.parquet",
+        "a.json": "a.json.jsonl",
+        "a.jsonl/b.json": "a.jsonl/b.jsonl",
+        "a.parquet": "a-2.parquet",
+        "x.parquet": "x.parquet",
+        "x.parquet.jsonl": "x.parquet.jsonl.jsonl",
+    }
+
+
+def test_a_file_beside_a_folder_and_two_quarantines_of_one_name(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    (source / "a.jsonl").mkdir(parents=True)
+    rows = '{"instruction": "q", "output": "a"}\n{"broken\n'
+    for name in ("a.json", "a.jsonl/b.jsonl", "X.PARQUET.jsonl"):
+        (source / name).write_text(rows)
+    pq.write_table(pa.table({"instruction": ["q", "r"], "output": ["a", None]}), source / "X.PARQUET")
+    run = tmp_path / "out"
+    assert clean(source, run, "workers=1", code=3)["counts"]["quarantined"] == 4
+    assert {path.relative_to(run / "quarantine").as_posix() for path in (run / "quarantine").rglob("*.jsonl*")} >= {
+        "X.PARQUET.jsonl",
+        "X.PARQUET.jsonl.jsonl",
+        "a.json.jsonl",
+        "a.jsonl/b.jsonl",
+    }
+
+
+def test_input_is_a_path_and_sample_is_the_shipped_folder(tmp_path: Path) -> None:
+    one = CleanConfig(input="sample", output=tmp_path, policy="default-instruction")  # type: ignore[arg-type]
+    assert (one.input, one.dataset) == (SAMPLE, "sample") and SAMPLE in paths_in(one)
+    many = CleanConfig(input=["d/*.jsonl", "e"], output=tmp_path, policy=[])  # type: ignore[list-item]
+    assert many.input == [Path("d/*.jsonl"), Path("e")] and {*many.input} <= {*paths_in(many)}
+    with pytest.raises(ValidationError, match="3 is no path"):
+        CleanConfig(input=3, output=tmp_path, policy=[])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("source", "output"), [("raw", "."), ("raw", "raw/out"), ("raw/*", "raw/out")])
+def test_input_and_output_inside_each_other_are_refused(
+    source: str, output: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.jsonl").write_text('{"instruction": "q", "output": "a"}\n')
+    clean(tmp_path / source, tmp_path / output, "workers=1", code=2)
+    assert "input and output lie inside each other" in capfd.readouterr().err
+
+
+def test_an_output_path_that_looks_like_a_glob(tmp_path: Path) -> None:
+    (tmp_path / "in[1]").mkdir()
+    (tmp_path / "in[1]" / "a*.jsonl").write_text('{"instruction": "q", "output": "a"}\n' * 2)
+    manifest = clean(tmp_path / "in[1]", tmp_path / "of" / "br[1]", "workers=1")
+    assert manifest["counts"]["by_reason"] == {"exact_duplicate": 1}
+
+
+def test_what_is_not_read_and_what_is_empty_is_told(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name, text in (("a.jsonl", '{"instruction": "q", "output": "a"}\n'), ("b.json", "[]"), ("c.jsonl", "\n \n")):
+        (source / name).write_text(text)
+    (source / "d.jsonl.gz").write_bytes(gzip.compress(b""))
+    (source / os.fsdecode(b"e\xff.jsonl")).write_text("{}")
+    assert clean(source, tmp_path / "out", "workers=1")["counts"]["in"] == 1
+    log = (tmp_path / "out" / "run" / "log.txt").read_text()
+    assert all(f"{name} has no row" in log for name in ("b.json", "c.jsonl", "d.jsonl.gz"))
+    assert "e\ufffd.jsonl is not read: its name is not UTF-8" in log
 
 
 def test_dry_run_says_what_would_be_done(mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

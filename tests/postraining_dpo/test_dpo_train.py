@@ -138,6 +138,18 @@ def test_answers_end_and_follow_the_prompt(tiny_model):
     assert flaws(pair, len(pair) - 1) == ["over_length"]
 
 
+def test_a_pair_that_the_template_refuses_is_dropped(made, tiny_model, tmp_path):
+    tokenizer = load_tokenizer(tiny_model)
+    refuse = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    tokenizer.chat_template = refuse + str(tokenizer.chat_template)
+    bad = pairs(1)[0] | {"prompt": [{"role": "system", "content": "be kind"}, *pairs(1)[0]["prompt"]]}
+    data = write_jsonl(tmp_path / "mixed.jsonl", [bad, *pairs(2)])
+    config = load_config(DpoConfig, made("refused"))
+    rows = read_rows(config, [data], ChatTemplate(tokenizer))
+    assert [decision.reasons for decision in rows.decisions] == [("template_refuses",), (), ()]
+    assert len(rows.pairs) == 2
+
+
 def test_smoothing_without_effect_is_refused():
     with pytest.raises(ValidationError, match="no effect with loss: sigmoid"):
         DpoConfig(model="m", output="o", pairs=["p"], label_smoothing=0.1)

@@ -52,6 +52,16 @@ def test_nobody_answers(template):
     assert decide(record(("user", "hi")), config(), template) == (None, ["no_assistant_turn"])
 
 
+def test_a_row_that_the_template_refuses_is_dropped(tiny_model, tmp_path):
+    tokenizer = load_tokenizer(tiny_model)
+    refuse = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    tokenizer.chat_template = refuse + str(tokenizer.chat_template)
+    template = ChatTemplate(tokenizer)
+    asked = (("user", "hi"), ("assistant", "yes"))
+    assert decide(record(("system", "be kind"), *asked), config(), template) == (None, ["template_refuses"])
+    assert decide(record(*asked), config(), template)[1] == []
+
+
 def test_weights_repeat_and_thin_out_by_id():
     ids = [f"{n:032x}" for n in range(2000)]
     assert {times(i, 2.0, 1) for i in ids} == {2}

@@ -57,6 +57,28 @@ def run(config: Path) -> int:
     return run_stage(STAGE, ["--config", str(config), "--quiet"])
 
 
+def test_the_last_step_is_logged_however_rarely_steps_are(made, tmp_path):
+    assert run(made("rare", max_steps=3, logging_steps=50)) == 0
+    assert [line["step"] for line in read_jsonl(tmp_path / "rare" / "metrics.jsonl")] == [3]
+    assert run(made("some", max_steps=5, logging_steps=2)) == 0
+    assert [line["step"] for line in read_jsonl(tmp_path / "some" / "metrics.jsonl")] == [2, 4, 5]
+
+
+def test_a_finished_training_without_a_logged_line_resumes(made, tmp_path, monkeypatch):
+    from utils.training import care
+
+    def killed(*_):
+        raise RuntimeError("killed between the last step and the commit")
+
+    monkeypatch.setattr(care, "publish_model", killed)
+    config = made("cut", max_steps=3, logging_steps=50)
+    assert run(config) == 1
+    monkeypatch.undo()
+    (tmp_path / "cut" / "run" / "metrics.jsonl").unlink()  # as an earlier version left it
+    assert run(config) == 0
+    assert (tmp_path / "cut" / "metrics.jsonl").read_text() == ""
+
+
 def test_loss_of_the_first_step_by_hand(made, tiny_model, tmp_path):
     """All rows in one batch: mean cross-entropy over the assistants' tokens, end tokens included, nothing else."""
     assert run(made("whole", max_steps=1, batch_size=14)) == 0

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from rounds.sample import dirty_lines, tasks
+from rounds.sample import SampleConfig, dirty_lines, tasks
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,15 @@ def test_answers_are_right(lang, question, answer):
 def test_questions_are_distinct(lang):
     questions = [question for question, _ in tasks(lang)]
     assert len(questions) == len(set(questions)) > 1200
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_each_language_has_enough_tasks_for_the_largest_sample(lang):
+    SampleConfig(output="o", rows=2500)
+    with pytest.raises(ValueError, match="2500"):
+        SampleConfig(output="o", rows=2501)
+    assert len(set(tasks(lang))) == 1290
+    assert dirty_lines(lang, 1250, random.Random(1))[1]["in"] > 1250
 
 
 def test_truth_counts_the_planted_dirt():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from glob import glob, has_magic
 from pathlib import Path
 
+from utils.data.streams import unread_members
 from utils.errors import UserError
 
 _KINDS = {
@@ -18,6 +21,7 @@ _KINDS = {
     ".zip": "zip",
 }
 _COMPRESSED = (".gz", ".zst")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 # What stages write beside the rows that the next stage reads.
 _BESIDE_DIRS = {"run", "ledger", "edits", "bad", "quarantine", "attributes", "model"}
@@ -49,6 +53,11 @@ class Ignored:
     path: Path
     reason: str
 
+    @property
+    def shown(self) -> str:
+        """The path in a form that can be printed, whatever bytes its name has."""
+        return _printable(str(self.path))
+
 
 @dataclass(slots=True)
 class Survey:
@@ -67,7 +76,7 @@ def find_files(source: Input) -> list[InputFile]:
     """
     found = survey(source)
     if not found.files:
-        seen = "; ".join(f"{item.path.name}: {item.reason}" for item in found.ignored[:5])
+        seen = "; ".join(f"{_printable(item.path.name)}: {item.reason}" for item in found.ignored[:5])
         raise UserError(
             f"no rows: no .jsonl, .json or .parquet file here{' (' + seen + ')' if seen else ''}",
             where=_spell(source),
@@ -88,6 +97,30 @@ def survey(source: Input) -> Survey:
         _add(found, Path(one))
     _make_unique(found.files)
     return found
+
+
+def overlaps(source: Path, output: Path) -> bool:
+    """Tell whether a folder or glob and an output lie inside each other, so that a run would read what it writes."""
+    output = output.resolve()
+    if source.is_dir():
+        folder = source.resolve()
+        return folder.is_relative_to(output) or output.is_relative_to(folder)
+    if source.is_file() or not has_magic(str(source)):
+        return False
+    root, patterns = _split(source)
+    if (folder := root.resolve()).is_relative_to(output):
+        return True
+    return output.is_relative_to(folder) and _may_match(patterns, output.relative_to(folder).parts)
+
+
+def _may_match(patterns: Sequence[str], parts: Sequence[str]) -> bool:
+    """Tell whether a glob may match these parts of a path, what lies below them or what holds them."""
+    for pattern, part in zip(patterns, parts, strict=False):
+        if pattern == "**":
+            return True
+        if not fnmatch(part, pattern):
+            return False
+    return True
 
 
 def kind_of(name: str) -> str | None:
@@ -112,17 +145,24 @@ def _add(found: Survey, path: Path) -> None:
 
 
 def _add_glob(found: Survey, pattern: Path, matches: list[Path]) -> None:
-    magic = next(i for i, part in enumerate(pattern.parts) if has_magic(part))
-    root = Path(*pattern.parts[:magic])
+    root, _ = _split(pattern)
     inside = Survey()
     for match in matches:
-        if match.is_dir():
+        if not match.resolve().is_relative_to(root.resolve()):
+            inside.ignored.append(Ignored(match, "a symlink that leads outside"))
+        elif match.is_dir():
             _add_directory(inside, root, match)
         else:
             _add_file(inside, match, match.relative_to(root).as_posix())
     unique = {file.relative: file for file in inside.files}
     found.files += [unique[relative] for relative in sorted(unique)]
     found.ignored += inside.ignored
+
+
+def _split(pattern: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return the folder that a glob starts from and the parts to match below it."""
+    magic = next(i for i, part in enumerate(pattern.parts) if has_magic(part))
+    return Path(*pattern.parts[:magic]), pattern.parts[magic:]
 
 
 def _rows_root(path: Path) -> Path:
@@ -176,10 +216,14 @@ def _beside(path: Path) -> str | None:
 
 def _add_file(found: Survey, path: Path, relative: str) -> None:
     kind = kind_of(path.name)
-    if kind is None:
+    if not _is_utf8(str(path)):
+        found.ignored.append(Ignored(path, "its name is not UTF-8"))
+    elif kind is None:
         found.ignored.append(Ignored(path, "not a kind of file that is read"))
     elif path.is_file():
         found.files.append(InputFile(path, relative, kind))
+        unread = unread_members(path) if kind == "zip" else []
+        found.ignored += [Ignored(path / name, "a member of a kind that is not read") for name in unread]
     else:
         found.ignored.append(Ignored(path, "a broken symlink or no regular file"))
 
@@ -198,6 +242,18 @@ def _make_unique(files: list[InputFile]) -> None:
         InputFile(file.path, place.relative_to(common).as_posix(), file.kind)
         for file, place in zip(files, places, strict=True)
     ]
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def _spell(source: Input) -> str:

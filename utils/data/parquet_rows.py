@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,22 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from utils.errors import UserError
+
 BATCH_ROWS = 1024
 
 ParquetRow = tuple[int, bytes, dict[str, Any] | None, str | None]  # row number, as JSON, values, error
+
+
+def refuse_twins(schema: pa.Schema, path: Path) -> None:
+    """Refuse two columns of one name: a row could hold only one of them.
+
+    Raises:
+        UserError: with the column and the file.
+
+    """
+    if twice := [name for name, uses in Counter(schema.names).items() if uses > 1]:
+        raise UserError(f"two columns are called {twice[0]!r}", where=str(path), mend="rename one of them")
 
 
 def parquet_rows(path: Path, start: int, end: int, first_row: int) -> Iterator[ParquetRow]:

@@ -121,7 +121,7 @@ def _parse_carefully(raw: bytes, invalid_utf8: Utf8Policy) -> Parsed:
 
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"invalid JSON: {error.msg} at column {error.pos + 1}"
+        return f"invalid JSON: {error.msg.removesuffix(' at')} at column {error.pos + 1}"
     return str(error).split(";")[0]
 
 

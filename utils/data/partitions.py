@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from utils.data.arrays import is_array, scan_array
 from utils.data.inputs import InputFile
 from utils.data.lines import count_rows
+from utils.data.parquet_rows import refuse_twins
 from utils.data.streams import CHUNK, file_chunks, zip_members
 from utils.errors import UserError
 
@@ -66,7 +67,7 @@ def plan_partitions(file: InputFile, target_bytes: int = TARGET_BYTES) -> list[P
     Reads the file once or twice in bounded memory. A `.json` file whose first byte is not `[` is taken as lines.
 
     Raises:
-        UserError: a Parquet file without a readable footer, or a zip file that is unsafe.
+        UserError: a Parquet file without a readable footer or with two columns of one name, or an unsafe zip file.
 
     """
     if target_bytes < 1:
@@ -131,6 +132,7 @@ def _parquet(file: InputFile, target: int) -> Iterator[Partition]:
         footer = pq.read_metadata(file.path)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"not a readable Parquet file: {error}", where=str(file.path), mend="make it again") from None
+    refuse_twins(footer.schema.to_arrow_schema(), file.path)
     start = index = first_row = rows = size = 0
     for group in range(footer.num_row_groups):
         rows += footer.row_group(group).num_rows

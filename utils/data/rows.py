@@ -71,9 +71,8 @@ def language_of_messages(messages: Messages) -> str:
 
 
 def _given_id(row: Row) -> str | None:
-    if "clean_id" not in row:
+    if (given := row.get("clean_id")) is None:
         return None
-    given = row["clean_id"]
     if not isinstance(given, str) or not _ID.fullmatch(given):
         raise RowError(f"clean_id is {str(given)[:40]!r}, not 32 hex digits")
     return given

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from utils.data.formats import Format, RowError, detect
 from utils.data.inputs import Input, InputFile, find_files
+from utils.data.parquet_rows import refuse_twins
 from utils.data.partitions import plan_partitions
 from utils.data.reading import RawRow, read_partition
 from utils.data.records import (
@@ -132,6 +133,7 @@ def _has_schema(file: InputFile, schema: pa.Schema) -> bool:
         found = pq.read_schema(file.path)
     except (OSError, pa.ArrowException) as error:
         raise StageFailedError(f"not a readable Parquet file: {error}", where=str(file.path)) from None
+    refuse_twins(found, file.path)
     return set(schema.names) <= set(found.names)
 
 

@@ -113,7 +113,7 @@ def _decoded(decoder: Any, data: bytes, kind: str) -> Iterator[bytes]:
 
 
 def zip_members(path: str | Path) -> list[str]:
-    """Return the names of the .jsonl, .ndjson and .json members, in the archive's order.
+    """Return the names of the .jsonl, .ndjson and .json members, in the archive's order; hidden ones are left out.
 
     Raises:
         UserError: not a zip file, or one that could harm: absolute names, `..`, symlinks, encryption, a ratio over
@@ -130,7 +130,26 @@ def zip_members(path: str | Path) -> list[str]:
             raise UserError(f"member {info.filename[:200]!r} {harm}", where=str(path), mend="unpack it yourself")
     if (total := sum(info.file_size for info in members)) > MAX_ZIP_BYTES:
         raise UserError(f"{total} bytes when unpacked, the limit is {MAX_ZIP_BYTES}", where=str(path))
-    return [info.filename for info in members if info.filename.lower().endswith((".jsonl", ".ndjson", ".json"))]
+    return [info.filename for info in members if _is_rows(info.filename) and not _is_hidden(info.filename)]
+
+
+def unread_members(path: str | Path) -> list[str]:
+    """Return the names of the members that are of no kind that is read; none of a file that is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError):
+        return []
+    return [name for name in names if not _is_rows(name) and not _is_hidden(name)]
+
+
+def _is_rows(member: str) -> bool:
+    return member.lower().endswith((".jsonl", ".ndjson", ".json"))
+
+
+def _is_hidden(member: str) -> bool:
+    """Tell of what file managers add beside the files, and of names with a dot."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(member).parts)
 
 
 def _harm(info: zipfile.ZipInfo) -> str | None:

@@ -75,6 +75,14 @@ class LocalExecutor:
         with environment(thread_environment(self._cpus)):
             return self._pool.submit(_call, job, task)
 
+    def _submit_anew(self, job: str, task: dict[str, Any]) -> Future[tuple[dict[str, Any], str]]:
+        """Submit a task, to a new pool when a worker died while it was idle."""
+        try:
+            return self._submit(job, task)
+        except BrokenProcessPool:
+            self._restart()
+            return self._submit(job, task)
+
     def map(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
         """Yield reports as tasks finish."""
         attempts = Attempts(tasks, self._config.attempts, self._log)
@@ -82,7 +90,7 @@ class LocalExecutor:
         while running or attempts.waiting:
             while attempts.waiting and len(running) < self._size and not self._stop.requested:
                 task = attempts.take()
-                running[self._submit(job, task)] = task
+                running[self._submit_anew(job, task)] = task
             self._processes.add_children("worker")
             if not running:
                 return

@@ -96,11 +96,18 @@ def replace_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value in a file, or None when there is no such file."""
+    """Return the JSON value in a file, or None when there is no such file.
+
+    Raises:
+        UserError: the file holds something else; we write such files whole, so somebody changed it.
+
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as error:
+        raise UserError(f"not JSON: {error}", where=str(path), mend="move it away, then the same command") from error
 
 
 @contextlib.contextmanager
@@ -187,7 +194,7 @@ class Unit:
             return
         owner = read_json(self.root / "run" / "owner.json") or {}
         if owner.get("token") == self.token:
-            aside = self.root / "run" / "rejected" / f"{final.name}.{self.token}"
+            aside = self.root / "run" / "rejected" / self.token / final.relative_to(self.root)
             aside.parent.mkdir(parents=True, exist_ok=True)
             final.replace(aside)
 
@@ -218,10 +225,18 @@ def report_path(root: Path, name: str) -> Path:
 
 def committed(root: Path, name: str) -> dict[str, Any] | None:
     """Return a unit's report when it is complete and every file matches its hash, else None."""
-    report: dict[str, Any] | None = read_json(report_path(root, name))
-    if report is None or not all(_matches(root / path, seal) for path, seal in report["files"].items()):
+    report = read_report(report_path(root, name))
+    whole = report and all(_matches(root / path, seal) for path, seal in report["files"].items())
+    return report if whole else None
+
+
+def read_report(path: Path) -> dict[str, Any] | None:
+    """Return what a report says, or None when there is none or it is damaged: then it commits nothing."""
+    try:
+        report = read_json(path)
+    except UserError:
         return None
-    return report
+    return report if isinstance(report, dict) and isinstance(report.get("files"), dict) else None
 
 
 def _matches(path: Path, seal: dict[str, Any]) -> bool:

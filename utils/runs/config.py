@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import typing
 from pathlib import Path
@@ -15,7 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from utils.errors import UserError
 from utils.runs.commit import SAFE_NAME
 from utils.runs.config_errors import Loc, explain
-from utils.runs.config_file import read_yaml
+from utils.runs.config_file import parse_value, read_yaml
+from utils.runs.logs import redact
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -118,7 +120,18 @@ def load_config(model: type[ConfigT], path: Path | None, overrides: typing.Seque
     for override in overrides:
         loc = _apply_override(data, override)
         lines[loc] = f"--set {override.partition('=')[0]}"
+    _refuse_secrets(data, lines, ())
     return validated(model, data, where=str(path) if path else "config", lines=lines)
+
+
+def _refuse_secrets(value: Any, lines: dict[Loc, str], loc: Loc) -> None:
+    """Refuse a secret by value: a config is written into the run directory, whole, to be resumed from (S9)."""
+    if isinstance(value, str) and redact(value) != value:
+        key = ".".join(map(str, loc))
+        raise UserError(f"{key} holds a secret", where=lines.get(loc), mend="give it as env:NAME or file:PATH")
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for part, inner in items:
+        _refuse_secrets(inner, lines, (*loc, part))
 
 
 def validated(
@@ -148,10 +161,10 @@ def _apply_override(data: dict[str, Any], override: str) -> Loc:
     if not equals or not dotted:
         raise UserError(f"--set {override!r} is not KEY=VALUE", mend="for example --set seed=1")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = parse_value(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"--set {dotted}: cannot read the value {text!r}") from error
-    loc: Loc = tuple(int(part) if part.isdigit() else part for part in dotted.split("."))
+    loc: Loc = tuple(int(part) if part.isascii() and part.isdecimal() else part for part in dotted.split("."))
     here: Any = data
     for part, following in itertools.pairwise(loc):
         here = _step_into(here, part, following, dotted)
@@ -178,6 +191,11 @@ def _assign(here: Any, last: str | int, value: Any, dotted: str) -> None:
         here.append(value)
     else:
         raise UserError(f"--set {dotted}: no element {last!r} there")
+
+
+def output_override(run: Path) -> str:
+    """Return the `--set` text for an output; quoted, because a path such as `2024` or `a #1` means more in YAML."""
+    return f"output={json.dumps(str(run), ensure_ascii=False)}"
 
 
 def paths_in(config: BaseModel) -> list[Path]:

@@ -16,11 +16,21 @@ MAX_DEPTH = 24
 MAX_NODES = 100_000
 
 
+class PlainLoader(yaml.SafeLoader):
+    """YAML's safe subset without dates: `2024-01-01` is a name like any other."""
+
+
+PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Loc, str]]:
     """Return the mapping in a YAML file and `file:line` of every key in it. Safe load, bounded (S4)."""
     text = _config_text(path)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=PlainLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -32,6 +42,17 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Loc, str]]:
     if not isinstance(data, dict):
         raise UserError("a config is a mapping of keys to values", where=str(path))
     return data, lines
+
+
+def parse_value(text: str) -> Any:
+    """Return the value that a piece of YAML means, within the same bounds as a file.
+
+    Raises:
+        yaml.YAMLError, ValueError, RecursionError, UserError: it means none.
+
+    """
+    node = yaml.compose(text, Loader=PlainLoader)
+    return None if node is None else _plain(node, (), Path("--set"), {}, budget=[MAX_NODES])
 
 
 def _config_text(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from utils.errors import UserError
 from utils.runs.commit import read_json
+from utils.runs.config import output_override
 from utils.runs.processes import driver_of, find, runs_alive, stop_run
 
 RESUMABLE = {"interrupted", "failed", "killed"}
@@ -20,12 +21,21 @@ def find_runs(where: list[Path]) -> list[Path]:
     return sorted(found)
 
 
+def _state(root: Path) -> dict[str, Any]:
+    """Return what a run last said of itself; a damaged file says nothing, and must not hide the other runs."""
+    try:
+        state = read_json(root / "run" / "state.json")
+    except UserError:
+        state = None
+    return {"verb": "?", "state": "unknown", **(state if isinstance(state, dict) else {})}
+
+
 def status_of(root: Path) -> dict[str, Any]:
     """Return how a run stands: `{"run", "verb", "state", "units", "rows", "age_s"}`.
 
     A run that says `running` whose driver is gone was killed.
     """
-    state = read_json(root / "run" / "state.json") or {"verb": "?", "state": "unknown"}
+    state = _state(root)
     driver = driver_of(root)
     manifest = read_json(root / "manifest.json") or {}
     if state["state"] == "running" and not (driver and find(driver)):
@@ -42,7 +52,7 @@ def status_of(root: Path) -> dict[str, Any]:
 
 
 def resume_arguments(root: Path) -> tuple[str, list[str]]:
-    """Return the verb and arguments that continue a run.
+    """Return the verb and arguments that continue a run, and go to the folder where it was started.
 
     Raises:
         UserError: there is no run there.
@@ -53,8 +63,11 @@ def resume_arguments(root: Path) -> tuple[str, list[str]]:
         found = find_runs([root.parent])
         mend = f"runs near it: {', '.join(map(str, found[:5]))}" if found else "give a run directory"
         raise UserError("no run that could be resumed", where=str(root), mend=mend)
+    root = root.resolve()
+    if Path(command.get("cwd", "")).is_dir():
+        os.chdir(command.get("cwd", "."))
     # The resolved config is JSON, which is YAML too; `output` is set again in case the directory was moved.
-    return command["verb"], ["--config", str(root / "run" / "config.json"), "--set", f"output={root}"]
+    return command["verb"], ["--config", str(root / "run" / "config.json"), "--set", output_override(root)]
 
 
 def stop_all(roots: list[Path], *, grace_s: float) -> list[dict[str, Any]]:

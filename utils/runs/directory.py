@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,13 +15,25 @@ from typing import Any
 
 from utils.errors import UserError
 from utils.execution.executor import Done, Executor, open_executor
-from utils.runs.commit import Unit, committed, disk_full_is_retryable, publish, read_json, replace_json, report_path
+from utils.runs.commit import (
+    Unit,
+    committed,
+    disk_full_is_retryable,
+    publish,
+    read_json,
+    read_report,
+    replace_json,
+    report_path,
+)
 from utils.runs.config import PLACEMENT_KEYS, ParallelConfig, RunConfig, resolved
 from utils.runs.logs import Progress, close_log, open_log
 from utils.runs.manifest import code_files, digest, fingerprint
 from utils.runs.owner import Owner
 from utils.runs.processes import ProcessRecord, end_orphans, read_record
 from utils.runs.signals import StopFlag
+
+_TEMPORARY = re.compile(r".+\.tmp\.([0-9a-f]{8}\.\d+|\d+\.[0-9a-f]{8})", re.DOTALL)
+"""The names of `Unit.file` and of `replace_json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,7 @@ class Key:
 
 def _content(entry: dict[str, Any]) -> list[str]:
     """Return what counts of an input: its content, and a file's name, which the ledger repeats; never where it lies."""
-    return [entry["sha256"], "" if entry["directory"] else Path(entry["path"]).name]
+    return [entry["sha256"], "" if entry.get("directory") else Path(entry["path"]).name]
 
 
 def make_key(config: RunConfig, paths: list[Path], module: str) -> Key:
@@ -175,9 +188,10 @@ class Run:
         return committed(self.path, name)
 
     def reports(self) -> Iterator[dict[str, Any]]:
-        """Yield every unit report of this run, by name."""
+        """Yield every readable unit report of this run, by name."""
         for path in sorted((self.inner / "reports").glob("*.json")):
-            yield read_json(path)
+            if report := read_report(path):
+                yield report
 
     @contextmanager
     def replaced_file(self, relative: str) -> Iterator[Path]:
@@ -244,9 +258,19 @@ class Run:
             self._executor = None
 
     def _remove_temporaries(self) -> None:
-        """Remove temporary files of dead attempts; a worker that still writes one simply fails to publish it."""
-        for path in self.path.rglob("*.tmp.*"):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        """Remove temporary files of dead attempts; a worker that still writes one simply fails to publish it.
+
+        Only names that the commit protocol gives, never a committed file, never inside a step, which has its own owner.
+        """
+        committed_files = {self.path / path for path in self.seals()}
+        for place, folders, names in os.walk(self.path):
+            if Path(place) == self.path and "steps" in folders:
+                folders.remove("steps")
+            for path in (Path(place) / name for name in [*names, *folders] if _TEMPORARY.fullmatch(name)):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path not in committed_files:
+                    path.unlink(missing_ok=True)
 
     def seals(self) -> dict[str, dict[str, Any]]:
         """Return the seals of every committed file."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 _SECRET_SHAPE = re.compile(r"\b(sk-[A-Za-z0-9_-]{8,}|hf_[A-Za-z0-9]{8,}|ghp_[A-Za-z0-9]{8,}|AKIA[A-Z0-9]{12,})")
 _MASK = "***"
 _LINE_EVERY_S = 5.0
@@ -20,7 +20,7 @@ _LINE_EVERY_S = 5.0
 def redact(text: str) -> str:
     """Replace secrets in a text: values of secret-looking environment variables, and well-known key shapes."""
     for name, value in os.environ.items():
-        if len(value) >= 8 and _SECRET_NAME.search(name) and value in text:
+        if len(value) >= 8 and "/" not in value and _SECRET_NAME.search(name) and value in text:
             text = text.replace(value, _MASK)
     return _SECRET_SHAPE.sub(_MASK, text)
 

@@ -51,7 +51,7 @@ def digest(value: Any) -> str:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Return what identifies an input: `{"path", "sha256", "bytes", "directory"}`, and `"run"` when a run of ours made it.
+    """Return what identifies an input: `{"path", "sha256", "bytes", "directory"}`, and its `"run"` when it is ours.
 
     A finished run counts by its outputs, a directory by all its files, a file by its bytes.
 
@@ -71,7 +71,7 @@ def fingerprint(path: Path) -> dict[str, Any]:
     else:
         sha256, size = sha256_file(path), path.stat().st_size
     entry = {"path": str(path), "sha256": sha256, "bytes": size, "directory": path.is_dir()}
-    return entry if run is None else {**entry, "run": str(run)}
+    return entry if run is None else {**entry, "run": str(run.resolve())}
 
 
 def run_of(path: Path) -> Path | None:
@@ -91,7 +91,8 @@ def run_of(path: Path) -> Path | None:
 
 def _outputs_of(run: Path) -> tuple[str, int]:
     outputs = read_json(run / "manifest.json")["outputs"]
-    seals = sorted((relative, seal["sha256"]) for relative, seal in outputs.items())
+    # The training log is told differently after a resume (means over fewer steps); what it tells of is the same.
+    seals = sorted((relative, seal["sha256"]) for relative, seal in outputs.items() if relative != "metrics.jsonl")
     return digest(seals), sum(seal["bytes"] for seal in outputs.values())
 
 
@@ -164,6 +165,12 @@ def git_state() -> dict[str, str] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return {"commit": commit, "diff_sha256": hashlib.sha256(difference.encode()).hexdigest() if difference else ""}
+
+
+def intact(root: Path, manifest: dict[str, Any]) -> bool:
+    """Tell whether every output that a manifest lists is there with its size."""
+    seals = manifest["outputs"].items()
+    return all((root / path).is_file() and (root / path).stat().st_size == seal["bytes"] for path, seal in seals)
 
 
 def outputs(root: Path, known: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

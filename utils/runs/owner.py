@@ -17,7 +17,7 @@ import psutil
 
 from utils.errors import UserError
 from utils.runs.commit import read_json, replace_json
-from utils.runs.processes import identity, provably_dead
+from utils.runs.processes import IDENTITY, identity, provably_dead
 
 
 class Owner:
@@ -41,12 +41,20 @@ class Owner:
         """
         self._file.parent.mkdir(parents=True, exist_ok=True)
         locked = self._lock()
-        former: dict[str, Any] | None = read_json(self._file)
+        former = self._former()
         if not locked or (former is not None and not provably_dead(former)):
             self._close()
             raise self._taken(former if locked else self._named())
         replace_json(self._file, {**identity(psutil.Process(), "driver"), "verb": verb, "token": self.token})
         return former
+
+    def _former(self) -> dict[str, Any] | None:
+        """Return who owned the directory last; a damaged note names nobody."""
+        try:
+            former = read_json(self._file)
+        except UserError:
+            return None
+        return former if isinstance(former, dict) and former.keys() >= IDENTITY else None
 
     def release(self) -> None:
         """Stop being the owner."""
@@ -65,8 +73,8 @@ class Owner:
     def _named(self) -> dict[str, Any] | None:
         """Read who holds the lock; an owner that just took it needs a moment to write its name."""
         for _ in range(20):
-            if former := read_json(self._file):
-                return dict(former)
+            if former := self._former():
+                return former
             time.sleep(0.05)
         return None
 

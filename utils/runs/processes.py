@@ -17,10 +17,13 @@ from typing import Any
 import psutil
 
 import posttrain_root
+from utils.errors import UserError
 from utils.runs.commit import read_json, replace_json
 
 _CLOCK_SLACK_S = 0.05
 _OWN_END_S = 2.0
+IDENTITY = {"host", "boot_id", "pid", "start_time", "uid"}
+"""What tells a process apart from any other."""
 
 
 @cache
@@ -56,7 +59,7 @@ def _start_ticks(pid: int) -> int | float:
 
 def find(entry: dict[str, Any]) -> psutil.Process | None:
     """Return the very process that an entry describes, if it lives on this host."""
-    if entry["host"] != socket.gethostname() or entry["boot_id"] != boot_id():
+    if not entry.keys() >= IDENTITY or entry["host"] != socket.gethostname() or entry["boot_id"] != boot_id():
         return None
     try:
         process = psutil.Process(entry["pid"])
@@ -107,13 +110,18 @@ class ProcessRecord:
 
 
 def read_record(root: Path) -> dict[str, Any]:
-    """Return a run's process record; empty when it has none."""
-    return read_json(root / "run" / "processes.json") or {"processes": []}
+    """Return a run's process record; empty when it has none, or a damaged one, which proves nothing."""
+    nothing: dict[str, Any] = {"processes": []}
+    try:
+        record = read_json(root / "run" / "processes.json")
+    except UserError:
+        return nothing
+    return record if isinstance(record, dict) and isinstance(record.get("processes"), list) else nothing
 
 
 def driver_of(root: Path) -> dict[str, Any] | None:
     """Return the entry of the run's driver."""
-    return next((entry for entry in read_record(root)["processes"] if entry["role"] == "driver"), None)
+    return next((entry for entry in read_record(root)["processes"] if entry.get("role") == "driver"), None)
 
 
 def runs_alive() -> list[Path]:
@@ -174,7 +182,7 @@ def end_orphans(root: Path, *, wait_s: float = 5) -> int:
 
     Most end by themselves a moment after it, and are not counted.
     """
-    entries = [entry for entry in read_record(root)["processes"] if entry["role"] != "driver"]
+    entries = [entry for entry in read_record(root)["processes"] if entry.get("role") != "driver"]
     _, orphans = psutil.wait_procs([process for entry in entries if (process := find(entry))], timeout=_OWN_END_S)
     for process in orphans:
         with contextlib.suppress(psutil.Error):

@@ -9,18 +9,18 @@ import os
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from utils.data.ledger import assert_balanced
-from utils.errors import PosttrainError
+from utils.errors import PosttrainError, UserError
 from utils.execution.executor import cpu_count
 from utils.runs.commit import read_json, replace_json
 from utils.runs.config import RunConfig, load_config, resolved
 from utils.runs.directory import Run, make_key
 from utils.runs.logs import redact, redact_tree
-from utils.runs.manifest import digest, git_state, outputs, versions
+from utils.runs.manifest import digest, git_state, intact, outputs, versions
 from utils.runs.signals import follow_parent
 
 PARENT_VARIABLE = "POSTTRAIN_PARENT"
@@ -101,6 +101,16 @@ def _dry_run(stage: Stage, config: RunConfig) -> int:
     return 0
 
 
+def _check_apart(inputs: list[Path], output: Path) -> None:
+    """Refuse an output that lies in an input, or the other way round: a run would read what it writes."""
+    out = output.resolve()
+    for path in inputs:
+        here = path.resolve()
+        if here == out or out in here.parents or here in out.parents:
+            mend = "choose an output elsewhere"
+            raise UserError(f"input and output ({output}) lie inside each other", where=str(path), mend=mend)
+
+
 class _Attempt:
     """One attempt of a run: opened, keyed, worked, sealed, closed, whatever happens."""
 
@@ -110,7 +120,7 @@ class _Attempt:
         self.options = options
         self.argv = argv
         self.started = time.time()
-        self.leader = int(os.environ.get("RANK", "0")) == 0
+        self.leader = int(os.environ.get("RANK") or 0) == 0
         self.run = Run(config, stage.verb, quiet=options.quiet or options.json, leader=self.leader)
 
     def go(self) -> int:
@@ -120,10 +130,12 @@ class _Attempt:
             self.run.stop.install()
             module.work(self.run, self.config)
             return 0
+        inputs = module.inputs(self.config)
+        _check_apart(inputs, self.config.output)
         self.run.open()
         state = "failed"
         try:
-            code = self._keyed(module)
+            code = self._keyed(module, inputs)
             state = "done"
         except PosttrainError as error:
             state = "interrupted" if error.exit_code in {75, 130, 143} else "failed"
@@ -140,16 +152,22 @@ class _Attempt:
             self.run.close(state)
         return code
 
-    def _keyed(self, module: StageModule) -> int:
+    def _keyed(self, module: StageModule, inputs: list[Path]) -> int:
         run = self.run
-        key = make_key(self.config, module.inputs(self.config), self.stage.module)
+        key = make_key(self.config, inputs, self.stage.module)
+        if parts := getattr(module, "key_parts", None):  # a stage made of steps: what they are is part of what it is
+            key = replace(key, code={**key.code, **parts(self.config)})
         accept = self.options.accept_changes or self.stage.keyed_by_steps
         same = run.check_key(key, accept_changes=accept)
         finished = read_json(run.path / "manifest.json")
-        if finished is not None and same:
+        if finished is not None and same and not intact(run.path, finished):
+            run.log.warning("outputs that %s lists are missing or cut; they are made again", run.path / "manifest.json")
+        elif finished is not None and same:
             run.log.info("%s is done already (manifest.json, %s)", run.path, finished["finished"])
             return self._outcome(finished)
-        replace_json(run.inner / "command.json", redact_tree({"verb": self.stage.verb, "argv": self.argv}))
+        replace_json(
+            run.inner / "command.json", redact_tree({"verb": self.stage.verb, "argv": self.argv, "cwd": os.getcwd()})
+        )
         replace_json(run.inner / "config.json", resolved(self.config))
         counts = module.work(run, self.config)
         run.stop_executor()
@@ -180,7 +198,7 @@ class _Attempt:
             "execution": self.run.execution or {"executor": "process", "workers": [f"pid-{os.getpid()}"], "tasks": 0},
             "lineage": read_json(self.run.inner / "lineage.json") or [],
             "seed": self.config.seed,
-            "threads": int(os.environ.get("OMP_NUM_THREADS", cpu_count())),
+            "threads": os.environ.get("OMP_NUM_THREADS") or str(cpu_count()),
             "versions": versions(),
             "code": digest(code),
             "git": git_state(),

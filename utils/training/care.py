@@ -118,7 +118,8 @@ def publish_model(run: Run, trainer: Trainer, report: dict[str, Any]) -> None:
             model.save_pretrained(folder)
             trainer.processing_class.save_pretrained(folder)  # type: ignore[union-attr]
         with unit.file("metrics.jsonl") as temporary:
-            temporary.write_bytes((run.inner / "metrics.jsonl").read_bytes())
+            metrics = run.inner / "metrics.jsonl"
+            temporary.write_bytes(metrics.read_bytes() if metrics.exists() else b"")
         unit.commit(report)
 
 
@@ -221,11 +222,19 @@ class SealCheckpoints(TrainerCallback):
 
 
 class WriteMetrics(TrainerCallback):
-    """One line of JSON per logged step."""
+    """One line of JSON per logged step; the last step is always logged."""
 
     def __init__(self, run: Run, path: Path) -> None:
         self.run = run
         self.path = path
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Have the last step logged, whatever `logging_steps` says: a short run has numbers too."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+        return control
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Append the line; the summary at the end of training has no loss of a step and is left out."""

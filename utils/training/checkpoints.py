@@ -29,7 +29,7 @@ def flaw(checkpoint: Path) -> str | None:
     """Say what is wrong with a checkpoint; None when it is complete."""
     try:
         complete: dict[str, Any] | None = read_json(checkpoint / COMPLETE)
-    except ValueError:
+    except UserError:
         return f"{COMPLETE} is cut short"
     if complete is None:
         return f"{COMPLETE} is missing"

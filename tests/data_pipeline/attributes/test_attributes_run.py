@@ -129,6 +129,17 @@ def test_only_the_lost_part_is_measured_again(source: Path, whole: Path, tmp_pat
     assert read_json(run / "manifest.json")["execution"]["tasks"] == 1
 
 
+def test_parts_of_an_earlier_plan_are_not_listed(source: Path, whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    before = files(run)
+    for name in ("embedding", "cluster"):
+        part = run / f"attributes/{name}/part-00000.parquet"
+        shutil.copy(part, part.with_name("part-00099.parquet"))
+    (run / "manifest.json").unlink()
+    measured(source, run)
+    assert {path: content for path, content in files(run).items() if "part-00099" not in path} == before
+
+
 def test_kill_9_and_the_same_command(source: Path, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "killed"
     command = [sys.executable, "-m", "posttrain", *arguments(source, run)]

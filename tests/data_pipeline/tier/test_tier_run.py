@@ -101,6 +101,9 @@ def test_twice_is_the_same_bytes_and_a_lost_file_comes_back(measured: Path, tmp_
         ("difficulty=text_statistics.token_estimate", "nearest: tokens_estimate"),
         ("difficulty=text_statistic.tokens_estimate", "nearest: text_statistics"),
         ("difficulty=text_statistics.lang", "text_statistics.lang is no number"),
+        ("difficulty=text_statistics.lang", "numbers: characters, tokens_estimate, turns, "),
+        ("difficulty=text_statistics.id", "no column text_statistics.id"),
+        ("difficulty=text_statistics.id", "numbers: characters, tokens_estimate, turns, "),
     ],
 )
 def test_a_measure_that_cannot_be_used_ends_with_one_line(
@@ -109,6 +112,23 @@ def test_a_measure_that_cannot_be_used_ends_with_one_line(
     code, _ = tiered(write(tmp_path / "rows.jsonl", range(5)), measured, tmp_path / "run", key)
     assert code == 2
     assert message in capsys.readouterr().err
+
+
+def test_no_rows_are_said_to_be_none(measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = write(tmp_path / "empty.jsonl", range(0))
+    assert tiered(empty, measured, tmp_path / "run")[0] == 2
+    assert "no rows to put into tiers" in capsys.readouterr().err
+    keys = [f"input={empty}", f"output={tmp_path / 'measured'}", "executor=local", "only=[text_statistics]"]
+    assert cli.main(["attributes", "--quiet", *(word for key in keys for word in ("--set", key))]) == 0
+    rows = write(tmp_path / "rows.jsonl", range(5))
+    assert tiered(rows, tmp_path / "measured", tmp_path / "other")[0] == 2
+    assert "no rows: text_statistics was measured on none" in capsys.readouterr().err
+
+
+def test_a_folder_named_like_a_glob_is_read(measured: Path, tmp_path: Path) -> None:
+    (tmp_path / "a[1]*").mkdir()
+    assert tiered(write(tmp_path / "rows.jsonl", range(60)), measured, tmp_path / "a[1]*" / "run")[0] == 0
+    assert decisions(tmp_path / "a[1]*" / "run")
 
 
 def test_dry_run_shows_the_sizes(measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

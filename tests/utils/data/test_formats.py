@@ -101,6 +101,7 @@ BAD = [
     ("seed_task", {"instruction": "i", "instances": [{"input": "i"}]}, "output"),
     ("comparison", {"user_input": "u", "completion_a": None, "completion_b": "b"}, "null"),
     ("preference", {"prompt": "p", "chosen": "c", "reject": "r", "rejected": "r"}, "both"),
+    ("preference", {"prompt": "p", "chosen": "c", "reject": None, "rejected": None}, "reject is null"),
     ("preference", {"prompt": ["q", "a"], "chosen": "c", "rejected": "r"}, "ends with the assistant"),
     ("preference", {"prompt": "p", "chosen": ["a", "b"], "rejected": "r"}, "2 texts"),
     ("preference", {"prompt": "p", "chosen": [{"role": "user", "content": "p"}], "rejected": "r"}, "begin and end"),
@@ -197,3 +198,10 @@ def test_preferences():
     assert ids == {hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}
     with pytest.raises(RowError, match="no preference"):
         preference_from_row(ROWS["alpaca"], detect(ROWS["alpaca"]), "s")
+
+
+def test_columns_that_a_merge_left_null_count_as_absent():
+    row = {"prompt": "p", "chosen": "good", "reject": "bad", "clean_id": None}
+    expected = row_id({key: row[key] for key in ("prompt", "chosen", "reject")}, format_named("preference"))
+    for both in (row | {"rejected": None}, row | {"reject": None, "rejected": "bad"}):
+        assert row_id(both, detect(both)) == preference_from_row(both, detect(both), "s").id == expected

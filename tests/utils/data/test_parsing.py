@@ -80,3 +80,7 @@ def test_duplicate_keys_are_always_found(pairs, colon):
     keys = [key for key, _ in pairs]
     parsed = parse_row(raw.encode())
     assert (parsed.row is None) == (len(set(keys)) < len(keys))
+
+
+def test_the_place_of_a_fault_is_said_once():
+    assert parse_row(b'{"a": "open').error == "invalid JSON: Unterminated string starting at column 7"

@@ -17,6 +17,8 @@ from utils.data.arrays import scan_array
 from utils.data.inputs import InputFile, find_files
 from utils.data.partitions import Partition, plan_partitions
 from utils.data.reading import read_partition
+from utils.data.records import RECORD_SCHEMA
+from utils.data.streaming import iter_records
 from utils.errors import UserError
 
 
@@ -153,3 +155,13 @@ def test_unusable_files(tmp_path):
         plan_partitions(find_files(tmp_path / "t.parquet")[0])
     with pytest.raises(UserError, match="target_bytes"):
         plan_partitions(find_files(tmp_path / "t.parquet")[0], 0)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), path)
+    with pytest.raises(UserError, match=r"t\.parquet: two columns are called 'text'"):
+        plan_partitions(find_files(path)[0])
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"])] * 6, names=[*RECORD_SCHEMA.names, "id"]), path)
+    with pytest.raises(UserError, match="two columns are called 'id'"):
+        list(iter_records(path))

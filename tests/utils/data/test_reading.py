@@ -189,6 +189,12 @@ def test_zip_members_in_order(tmp_path):
     assert rows[-1].byte_offset == len(TEXT) + 1
 
 
+def test_what_a_mac_adds_to_a_zip_is_not_read(tmp_path):
+    members = [(name, b"\0\1") for name in ("__MACOSX/._b.jsonl", "._b.jsonl", ".x/c.jsonl")]
+    rows = read(zipped(tmp_path / "m.zip", ("b.jsonl", TEXT), *members))
+    assert [row.raw for row in good(rows)] == LINES
+
+
 def test_unsafe_zips_are_refused(tmp_path):
     link = zipfile.ZipInfo("l.jsonl")
     link.external_attr = 0o120777 << 16

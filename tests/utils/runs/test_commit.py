@@ -73,7 +73,7 @@ def test_leftover_with_other_content_is_moved_aside_not_deleted(tmp_path):
     (tmp_path / "data" / "a.txt").write_text("from a killed attempt")
     write_unit(tmp_path, "hello")
     assert (tmp_path / "data" / "a.txt").read_text() == "hello"
-    assert (tmp_path / "run" / "rejected" / "a.txt.t1").read_text() == "from a killed attempt"
+    assert (tmp_path / "run" / "rejected" / "t1" / "data" / "a.txt").read_text() == "from a killed attempt"
 
 
 def test_worker_of_a_dead_driver_cannot_replace_what_the_new_one_published(tmp_path):

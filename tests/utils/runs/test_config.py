@@ -8,7 +8,15 @@ import pytest
 from pydantic import Field
 
 from utils.errors import UserError
-from utils.runs.config import ParallelConfig, RunConfig, SecretRef, StrictModel, load_config, resolved
+from utils.runs.config import (
+    ParallelConfig,
+    RunConfig,
+    SecretRef,
+    StrictModel,
+    load_config,
+    output_override,
+    resolved,
+)
 
 
 class Html(StrictModel):
@@ -173,3 +181,26 @@ def test_a_tag_that_is_also_a_key_is_not_shown_twice():
     with pytest.raises(UserError) as caught:
         load_config(Judge, None, ["output=o", "judge.kind=verifier", "judge.verifier.stripp=false"])
     assert "--set judge.verifier.stripp: unknown key 'judge.verifier.stripp' → nearest: strip" in str(caught.value)
+
+
+def test_a_date_is_a_name_like_any_other(tmp_path):
+    assert load_config(Demo, write(tmp_path, "output: o\nname: 2024-01-01\n")).name == "2024-01-01"
+    assert load_config(Demo, None, ["output=o", "name=2020-13-45"]).name == "2020-13-45"
+
+
+@pytest.mark.parametrize("override", ["a.²=1", "seed=" + "[" * 3000, "seed=&a [*a]", "=1", "seed"])
+def test_odd_overrides_are_one_line(override):
+    with pytest.raises(UserError):
+        load_config(Demo, None, ["output=o", override])
+
+
+@pytest.mark.parametrize("path", ["2024", "null", "y z/a #1", "a: b", "[x]"])
+def test_an_output_is_given_on_as_it_is(path):
+    assert load_config(Demo, None, [output_override(Path(path))]).output == Path(path)
+
+
+def test_a_secret_by_value_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_API_KEY", "canary-123456")
+    message = refusal(tmp_path, "output: o\ninput: rows/canary-123456\n")
+    assert "input holds a secret" in message
+    assert "canary" not in message

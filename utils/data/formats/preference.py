@@ -20,20 +20,27 @@ def sides(row: Row) -> tuple[list[Text], list[Text], list[Text]]:
     """Return the texts of prompt, chosen and rejected.
 
     Raises:
-        RowError: both spellings of the rejected key, a prompt that does not end with the user, or an answer that
-            begins with the user (then it holds the prompt a second time).
+        RowError: a value under both spellings of the rejected key, a prompt that does not end with the user, or an
+            answer that begins with the user (then it holds the prompt a second time).
 
     """
-    if "reject" in row and "rejected" in row:
-        raise RowError("both reject and rejected in the row")
     prompt = turns(row, ("prompt",), "user")
-    answers = [turns(row, (key,), "assistant") for key in ("chosen", "reject" if "reject" in row else "rejected")]
+    answers = [turns(row, (key,), "assistant") for key in ("chosen", _rejected_key(row))]
     if prompt[-1][1] != "user":
         raise RowError(f"prompt ends with the {prompt[-1][1]}, not with the user")
     for answer in answers:
         if answer[0][1] != "assistant" or answer[-1][1] != "assistant":
             raise RowError(f"{answer[0][0][0]} must begin and end with the assistant")
     return prompt, answers[0], answers[1]
+
+
+def _rejected_key(row: Row) -> str:
+    """Return the spelling under which the worse answer stands; in merged tables the other one is null."""
+    present = [key for key in ("reject", "rejected") if key in row]
+    given = [key for key in present if row[key] is not None]
+    if len(given) > 1:
+        raise RowError("both reject and rejected in the row")
+    return (given or present or ["rejected"])[0]
 
 
 def texts(row: Row) -> list[Text]:
