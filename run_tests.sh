@@ -43,7 +43,7 @@ check "ruff check" .venv/bin/ruff check --quiet .
 check "ruff format" .venv/bin/ruff format --quiet --check .
 check "mypy" .venv/bin/mypy --no-error-summary
 check "import-linter" .venv/bin/lint-imports --no-logo
-check "pytest" .venv/bin/python -m pytest -q -n 2 --dist loadfile -m "$markers" "$@"
+check "pytest" .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$markers" "$@"
 
 if [[ ${#failed[@]} -gt 0 ]]; then
   printf 'run_tests.sh: failed:'

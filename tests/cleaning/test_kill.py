@@ -46,7 +46,9 @@ def undisturbed(source: Path, root: Path, tmp_path_factory: pytest.TempPathFacto
     return output
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.7, 0.95])
+@pytest.mark.parametrize(
+    "share", [pytest.param(0.1, marks=pytest.mark.slow), 0.5, pytest.param(0.7, marks=pytest.mark.slow), 0.95]
+)
 def test_killed_driver(share: float, source: Path, undisturbed: Path, root: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     enough = max(1, int(share * len(units(undisturbed))))

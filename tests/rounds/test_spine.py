@@ -80,6 +80,7 @@ def results(run):
     return numbers, seals
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_the_whole_way_killed_once(root, tmp_path):
     run = tmp_path / "out"
