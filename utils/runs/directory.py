@@ -291,8 +291,8 @@ def probe_file_system(directory: Path) -> None:
         UserError: neither does; such a file system cannot hold a run.
 
     """
-    source = directory / f"probe.tmp.{os.getpid()}.{secrets.token_hex(4)}"
-    target = source.with_suffix(".published")
+    suffix = f".tmp.{os.getpid()}.{secrets.token_hex(4)}"  # both are removed at the next start, if a kill leaves them
+    source, target = directory / f"probe{suffix}", directory / f"probe.published{suffix}"
     try:
         source.write_bytes(b"probe")
         published = publish(source, target)
