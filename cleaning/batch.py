@@ -1,16 +1,17 @@
-"""A batch of rows as columns, and a policy applied to it."""
+"""A batch of rows as columns: read, and cleaned by a policy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import polars as pl
 
-from cleaning.protect import cut
+from cleaning.apply import Outcome, program
 from cleaning.rules import Rule
-from cleaning.rules.base import EditRule, MeasureRule, Segments
+from cleaning.scan import COUNTS
+from cleaning.texts import Texts
 from utils.data.formats import Format, RowError
 from utils.data.reading import RawRow
 from utils.data.records import raw_id
@@ -26,6 +27,14 @@ EDITS = {
     "after": pl.String,
 }
 VALUES = {"row": pl.UInt32, "rule": pl.String, "value": pl.Float64, "drop": pl.Boolean}
+HITS = {
+    "row": pl.UInt32,
+    "place": pl.UInt32,
+    "rule": pl.String,
+    "start": pl.Int32,
+    "end": pl.Int32,
+    "what": pl.String,
+}
 
 
 @dataclass(slots=True)
@@ -39,6 +48,9 @@ class Batch:
         texts: one line per text, `row` and `place` counting rows and a row's texts; `text` is what rules leave.
         edits: one line per text and rule that changed it, before and after.
         values: one line per row and measuring rule.
+        hits: why rows were measured so: place in the cleaned text and what was found.
+        kinds: changes by (rule, kind), of rules that tell kinds apart.
+        counts: int32 (texts, len(scan.COUNTS)), of the texts as rules leave them.
 
     """
 
@@ -48,6 +60,9 @@ class Batch:
     texts: pl.DataFrame
     edits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EDITS))
     values: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=VALUES))
+    hits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HITS))
+    kinds: dict[tuple[str, str], int] = field(default_factory=dict)
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((0, len(COUNTS)), np.int32))
 
 
 def read_batch(rows: Sequence[RawRow], fmt: Format | None) -> Batch:
@@ -75,54 +90,57 @@ def _read(raw: RawRow, fmt: Format | None) -> tuple[str, str | None, list[tuple[
 
 
 def apply_policy(batch: Batch, rules: Sequence[Rule]) -> Batch:
-    """Apply the rules in order: editing rules change `texts`, measuring rules add `values`."""
-    edits, values = [batch.edits], [batch.values]
-    texts = batch.texts
-    for rule in rules:
-        if isinstance(rule, EditRule):
-            texts, changed = _edit(rule, rule.rule, texts)
-            edits.append(changed)
-        elif isinstance(rule, MeasureRule):
-            values.append(_measure(rule, rule.rule, texts, len(batch.rows)))
-    return Batch(batch.rows, batch.ids, batch.errors, texts, pl.concat(edits), pl.concat(values))
+    """Apply the rules in order: editing rules change `texts`, measuring rules add `values` and `hits`."""
+    policy, given = program(tuple(rules)), batch.texts
+    column = given["text"].to_list()
+    texts = Texts(
+        [raw.row for raw in batch.rows],
+        given["row"].to_numpy(),
+        given["place"].to_list(),
+        given["role"].to_list(),
+        column,
+        policy.scanner.scan(column),
+    )
+    outcome = policy.run(texts)
+    return replace(
+        batch,
+        texts=given.with_columns(pl.Series("text", texts.text, dtype=pl.String)),
+        edits=_edits(outcome, texts),
+        values=_values(outcome, len(batch.rows)),
+        hits=_hits(outcome, texts),
+        kinds=dict(outcome.kinds),
+        counts=texts.scan.counts,
+    )
 
 
-def _edit(rule: EditRule, name: str, texts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Edit the texts that have the rule's trigger; all others take the fast path of one search."""
-    hit = texts["text"].str.contains(rule.trigger)
-    if rule.unless_row_has and hit.any():
-        asked = texts.filter(texts["row"].is_in(texts.filter(hit)["row"].implode()))
-        subject = asked.filter(asked["text"].str.contains(rule.unless_row_has))["row"]
-        hit &= ~texts["row"].is_in(subject.implode())
-    found = texts.filter(hit)
-    if found.is_empty():
-        return texts, pl.DataFrame(schema=EDITS)
-    after, counts = _edit_free(rule, found["text"].to_list())
-    changed = found.select(
-        "row",
-        "place",
-        pl.lit(name).alias("rule"),
-        pl.Series("count", counts, dtype=pl.Int32),
-        pl.col("text").alias("before"),
-        pl.Series("after", after, dtype=pl.String),
-    ).filter(pl.col("before") != pl.col("after"))
-    text = texts["text"].scatter(hit.arg_true(), pl.Series(after, dtype=pl.String))
-    return texts.with_columns(text=text), changed.with_columns(pl.col("count").clip(1))
+def _edits(outcome: Outcome, texts: Texts) -> pl.DataFrame:
+    edits = outcome.edits
+    return pl.DataFrame(
+        {
+            "row": [int(texts.row[edit.text]) for edit in edits],
+            "place": [texts.place[edit.text] for edit in edits],
+            "rule": [edit.rule for edit in edits],
+            "count": [edit.count for edit in edits],
+            "before": [edit.before for edit in edits],
+            "after": [edit.after for edit in edits],
+        },
+        schema=EDITS,
+    )
 
 
-def _edit_free(rule: EditRule, texts: list[str]) -> tuple[list[str], list[int]]:
-    """Edit what is not protected in some texts; return them and the number of changes in each.
-
-    An edit that would change what is protected (two backticks meet where a character was dropped) is not made.
-    """
-    pieces = cut(texts, rule.protected)
-    edited = rule.apply(Segments(pieces.free, pieces.opens, pieces.closes))
-    after = pieces.join(edited.texts)
-    same = [one == other for one, other in zip(pieces.kept, cut(after, rule.protected).kept, strict=True)]
-    return [new if keep else old for new, keep, old in zip(after, same, texts, strict=True)], pieces.sums(edited.counts)
+def _values(outcome: Outcome, rows: int) -> pl.DataFrame:
+    """Return a line per measuring rule and row, the rules in the policy's order."""
+    every = np.arange(rows, dtype=np.uint32)
+    frames = [
+        pl.DataFrame({"row": every, "rule": [rule] * rows, "value": values, "drop": drop}, schema=VALUES)
+        for rule, values, drop in outcome.values
+    ]
+    return pl.concat([pl.DataFrame(schema=VALUES), *frames])
 
 
-def _measure(rule: MeasureRule, name: str, texts: pl.DataFrame, rows: int) -> pl.DataFrame:
-    measured = rule.measure(texts, rows)
-    columns: dict[str, Any] = {"row": pl.int_range(rows, dtype=pl.UInt32, eager=True), "rule": [name] * rows}
-    return pl.DataFrame({**columns, "value": measured.values, "drop": measured.drop}, schema=VALUES)
+def _hits(outcome: Outcome, texts: Texts) -> pl.DataFrame:
+    lines = [
+        (int(texts.row[hit.text]), texts.place[hit.text], rule, hit.start, hit.end, hit.what)
+        for rule, hit in outcome.hits
+    ]
+    return pl.DataFrame(lines, schema=HITS, orient="row")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cleaning.batch import Batch, apply_policy, read_batch
-from cleaning.duplicates import text_hashes
+from cleaning.duplicates.exact import text_hashes
 from cleaning.policy import rule_from
 from utils.data.formats import Format, format_named
 from utils.data.formats.text_field import text_field_format

@@ -1,21 +1,20 @@
-"""What editing rules must not touch: code, formulas and Markdown tables inside a text.
+"""What editing rules must not touch: code, formulas, Markdown tables, addresses, numbers, quotations inside a text.
 
-Spans are found by one regular expression per set of kinds, from left to right, so a dollar sign in code opens no
-formula. A text with none of the opening characters is a single free segment and costs one search.
+Spans are found by one regular expression from left to right, so a dollar sign in code opens no formula. A text with
+none of the opening characters is a single free segment.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import repeat
 
-CODE, MATHS, TABLE = "code", "maths", "table"
-KINDS = frozenset({CODE, MATHS, TABLE})
-
-# Polars reads it too: only characters that both regular expression engines know alike.
-OPENING = r"[`$|]|~~~|\\[(\[b]"
+CODE, MATHS, TABLE, URL, NUMBER, QUOTE = "code", "maths", "table", "url", "number", "quote"
+KINDS = frozenset({CODE, MATHS, TABLE, URL, NUMBER, QUOTE})
+MARKUP = frozenset({CODE, MATHS, TABLE})
 
 # A fence at the start of a line ends at such a fence, one in the middle of a line at the next; an unclosed fence
 # ends with the text. Possessive repeats keep every alternative linear.
@@ -31,26 +30,47 @@ _TABLE = (
 _DISPLAY = r"\$\$(?s:(?!\$\$).){1,4000}+\$\$|\\\[(?s:(?!\\[\[\]]).){1,4000}+\\\]|\\\((?s:(?!\\[()]).){1,2000}+\\\)"
 _ENVIRONMENT = r"\\begin\{(?P<environment>[a-zA-Z]+\*?)\}(?s:.){0,4000}?\\end\{(?P=environment)\}"
 # Pandoc's rule (no blank inside the dollars, no digit after), and something in it that money does not have.
-_DOLLARS = r"(?<![\\$\w])\$(?![\s$])(?=[^$\n]*[\\^_={}<>+*/|()a-zA-Z])[^$\n]{1,400}(?<![\s\\])\$(?![\d$])"
+_DOLLARS = r"\$(?<![\\$\w]\$)(?![\s$])(?=[^$\n]*[\\^_={}<>+*/|()a-zA-Z])[^$\n]{1,400}(?<![\s\\])\$(?![\d$])"
 
-_BY_KIND = {
-    CODE: [_FENCE, _FENCE_INSIDE],
-    TABLE: [_TABLE],
-    MATHS: [_DISPLAY, _ENVIRONMENT, _DOLLARS],
-}
+# An address ends where an address ends: at a blank, a quote, or a mark of Chinese; a closing mark at its end is not
+# its own unless it was opened inside.
+URL_PATTERN = (
+    r"(?:https?://|ftp://|www\.(?<![\w@./-]www\.)(?=[a-zA-Z0-9-]+\.))"
+    r"(?:[a-zA-Z0-9\-._~:/?#\[\]@!$&*+,;=%]|\([a-zA-Z0-9\-._~:/?#@!$&*+,;=%]*+\)){1,2000}(?<![.,;:!?\]\[*_~@])"
+)
+_NUMBER = r"[0-9]++(?:[.,:/-][0-9]++)*+[%‰]?"
+_QUOTE = '“[^“”\n]{1,400}+”|「[^「」\n]{1,400}+」|『[^『』\n]{1,400}+』|"[^"\n]{1,400}+"'
+
+# In the order in which they are tried at a place: kind, expression, and texts of which it needs one. Asking for those
+# first keeps the expression that searches a text as short as the text allows, and most texts from any search.
+_FORMS = (
+    (CODE, _FENCE, ("```", "~~~")),
+    (CODE, _FENCE_INSIDE, ("```",)),
+    (TABLE, _TABLE, ("|-", "-|", "| -", "- |", "|:", ":|", "| :", ": |", "|\n-", "|\n:")),
+    (MATHS, _DISPLAY, ("$$", "\\[", "\\(")),
+    (MATHS, _ENVIRONMENT, ("\\begin{",)),
+    (MATHS, _DOLLARS, ("$",)),
+    (URL, URL_PATTERN, ("://", "www.")),
+    (QUOTE, _QUOTE, ("“", "「", "『", '"')),
+    (NUMBER, _NUMBER, tuple("0123456789")),
+    (CODE, _INLINE, ("`",)),
+)
 
 
 @cache
-def pattern(kinds: frozenset[str] = KINDS) -> re.Pattern[str]:
-    """Return the expression that finds spans of these kinds; code first, then tables, then formulas."""
-    parts = [part for kind in (CODE, TABLE, MATHS) if kind in kinds for part in _BY_KIND[kind]]
-    parts += [_INLINE] if CODE in kinds else []
-    return re.compile("|".join(parts) or r"(?!)", re.MULTILINE)
+def _needs(kinds: frozenset[str]) -> list[tuple[int, tuple[str, ...]]]:
+    return [(at, needs) for at, (kind, _, needs) in enumerate(_FORMS) if kind in kinds]
 
 
-def spans(text: str, kinds: frozenset[str] = KINDS) -> Iterator[tuple[int, int]]:
-    """Give the protected [start, end) ranges of a text, in order."""
-    return (match.span() for match in pattern(kinds).finditer(text))
+@cache
+def _pattern(forms: tuple[int, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(_FORMS[at][1] for at in forms), re.MULTILINE)
+
+
+def spans(text: str, kinds: frozenset[str] = MARKUP) -> list[tuple[int, int]]:
+    """Return the protected [start, end) ranges of a text, in order."""
+    forms = tuple([at for at, needs in _needs(kinds) if any(need in text for need in needs)])
+    return [match.span() for match in _pattern(forms).finditer(text)] if forms else []
 
 
 @dataclass(slots=True)
@@ -87,17 +107,19 @@ class Pieces:
         return totals
 
 
-_OPENS = re.compile(OPENING)
-
-
-def cut(texts: list[str], kinds: frozenset[str] = KINDS) -> Pieces:
-    """Cut texts into free and protected pieces."""
+def cut(texts: Sequence[str], kinds: frozenset[str] = MARKUP, opened: Sequence[bool] | None = None) -> Pieces:
+    """Cut texts into free and protected pieces; `opened` tells which may have a span at all."""
     pieces = Pieces()
-    for text in texts:
-        found = list(spans(text, kinds)) if kinds and _OPENS.search(text) else []
+    for text, may_have in zip(texts, opened or repeat(True), strict=False):
+        found = spans(text, kinds) if may_have else ()
+        if not found:
+            pieces.free.append(text)
+            pieces.opens.append(True)
+            pieces.closes.append(True)
+            pieces.kept.append([])
+            continue
         ends = [0, *(end for span in found for end in span), len(text)]
-        segments = [text[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)]
-        pieces.free += segments
+        pieces.free += [text[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)]
         pieces.opens += [True, *[False] * len(found)]
         pieces.closes += [*[False] * len(found), True]
         pieces.kept.append([text[start:end] for start, end in found])

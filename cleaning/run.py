@@ -13,7 +13,7 @@ import orjson
 
 from cleaning.assemble import assemble, meta_info, output_names, review_sample, total
 from cleaning.config import CleanConfig
-from cleaning.duplicates import DUPLICATES, find_duplicates
+from cleaning.duplicates.exact import DUPLICATES, find_duplicates
 from cleaning.first_pass import first_pass, tasks_for
 from cleaning.rules.base import parameters
 from cleaning.second_pass import PARTS, second_pass

@@ -13,7 +13,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from cleaning.duplicates import REASON as EXACT
+from cleaning.duplicates.exact import REASON as EXACT
 from cleaning.first_pass import format_of, rows_of, unit_of
 from cleaning.rows_out import Mark, RowWriter, json_line, open_writer
 from utils.data.formats import Format, Row, replace

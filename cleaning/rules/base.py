@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import AfterValidator
 
-from cleaning.protect import KINDS
+from cleaning.protect import CODE, MATHS, TABLE, URL
 from utils.runs.config import StrictModel
 
 if TYPE_CHECKING:
-    import polars as pl
+    import numpy as np
+
+    from cleaning.scan import Trigger
+    from cleaning.texts import Texts
 
 
 def _linear_pattern(value: str) -> str:
@@ -30,54 +33,80 @@ LinearPattern = Annotated[str, AfterValidator(_linear_pattern)]
 
 
 class Segments(NamedTuple):
-    """Free segments of texts; `opens`/`closes` tell whether a segment begins or ends its text."""
+    """Free segments of texts: all that a rule may change.
+
+    `opens`/`closes` tell whether a segment begins or ends its text, `row` its row, and `fields[row]` is that row as
+    it was read.
+    """
 
     texts: list[str]
     opens: list[bool]
     closes: list[bool]
+    row: Sequence[int] = ()
+    fields: Sequence[dict[str, Any] | None] = ()
 
 
 class Edited(NamedTuple):
-    """The segments after a rule, and how many changes it made in each."""
+    """The segments after a rule, how many changes it made in each, and, where a rule tells kinds apart, of which."""
 
     texts: list[str]
     counts: list[int]
+    kinds: Mapping[str, int] = {}
+
+
+class Hit(NamedTuple):
+    """Why a row was measured so: characters [start, end) of text number `text`, and what was found there."""
+
+    text: int
+    start: int
+    end: int
+    what: str
 
 
 class Measured(NamedTuple):
-    """A number per row, and which rows it drops: the number stays when the threshold moves."""
+    """A number per row (float64), and which rows it drops (bool): the number stays when the threshold moves."""
 
-    values: pl.Series
-    drop: pl.Series
+    values: np.ndarray
+    drop: np.ndarray
+    hits: Sequence[Hit] = ()
 
 
-class EditRule(StrictModel):
+class _Named(StrictModel):
+    name: str | None = None
+    """The reason in ledgers and reports; by default the rule's own name. For a policy that uses a rule twice."""
+
+    @property
+    def reason(self) -> str:
+        """Return the name under which it is counted."""
+        return self.name or str(getattr(self, "rule"))  # noqa: B009
+
+
+class EditRule(_Named):
     """A rule that changes texts and drops nothing."""
 
-    protected: ClassVar[frozenset[str]] = KINDS
+    protected: ClassVar[frozenset[str]] = frozenset({CODE, MATHS, TABLE, URL})
     """Kinds of spans that it must not touch."""
-    trigger: ClassVar[str]
-    """Searched in the whole column first (Rust syntax): a text without it cannot change."""
 
     unless_row_has: LinearPattern | None = None
     """Rows with this pattern in any of their texts are left alone: markup is their subject, not their dirt."""
+    protect: bool = True
+    """False: code, formulas and tables are plain text too. For web text without any."""
+
+    @property
+    def trigger(self) -> Trigger:
+        """Return what a text must have: one without it cannot change."""
+        raise NotImplementedError
 
     def apply(self, segments: Segments) -> Edited:
         """Edit the free segments of the texts that have the trigger."""
         raise NotImplementedError
 
 
-class MeasureRule(StrictModel):
+class MeasureRule(_Named):
     """A rule that measures rows and drops those beyond its threshold."""
 
-    def measure(self, texts: pl.DataFrame, rows: int) -> Measured:
-        """Measure rows.
-
-        Args:
-            texts: columns `row` (ascending, from 0), `role`, `text`.
-            rows: number of rows; one without any text is in no line of `texts`.
-
-        """
+    def measure(self, texts: Texts) -> Measured:
+        """Measure rows: arrays of `texts.rows` numbers."""
         raise NotImplementedError
 
 

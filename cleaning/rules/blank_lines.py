@@ -7,10 +7,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from cleaning.characters import of
 from cleaning.rules.base import Edited, EditRule, Segments
+from cleaning.scan import Trigger
 
 _BLANK = r" \t\u3000\u00a0"
 _RETURN = re.compile(r"\r\n?")
+_BLANK_ENDS = (" \n", "\t\n", "\u3000\n", "\u00a0\n", "\r")
 _TRAILING = re.compile(rf"[{_BLANK}]++(?=\n)")
 _HEAD = re.compile(rf"\A(?:[{_BLANK}]*+\n)++")
 _TAIL = re.compile(rf"[{_BLANK}\n]++\Z")
@@ -19,22 +22,38 @@ _TAIL = re.compile(rf"[{_BLANK}\n]++\Z")
 class BlankLines(EditRule):
     r"""Makes every line end `\n`, strips blanks at line ends, shortens runs of empty lines, trims the text's ends."""
 
-    trigger = r"\r|[ \t\u3000\u00a0]\n|\n\n\n|^\n|[ \t\u3000\u00a0\n]$"
-
     rule: Literal["blank_lines"] = "blank_lines"
-    keep: int = Field(default=1, ge=0)
+    keep: int = Field(default=1, ge=0, le=6)
     """Empty lines that may follow each other."""
+
+    @property
+    def trigger(self) -> Trigger:
+        """A return, a blank before a line end, empty lines in a row, or either at an edge of the text."""
+        blanks, line = of(" \t\u3000\u00a0"), of("\n")
+        return Trigger(
+            characters=of("\r"),
+            pairs=((blanks, line),),
+            runs=((line, self.keep + 2),),
+            opens=line,
+            closes=blanks | line,
+        )
 
     def apply(self, segments: Segments) -> Edited:
         """Tidy the segments; the edges beside code or a formula are left as they are."""
         run = re.compile(rf"\n{{{self.keep + 2},}}")
         texts, counts = [], []
-        for text, opens, closes in zip(*segments, strict=True):
+        for text, opens, closes in zip(segments.texts, segments.opens, segments.closes, strict=True):
             count = 0
-            steps = [(_RETURN, "\n"), (_TRAILING, ""), (run, "\n" * (self.keep + 1))]
-            for found, by in [*steps, *([(_HEAD, "")] if opens else []), *([(_TAIL, "")] if closes else [])]:
-                text, changes = found.subn(by, text)
-                count += changes
+            for found, by, applies in (
+                (_RETURN, "\n", "\r" in text),
+                (_TRAILING, "", any(end in text for end in _BLANK_ENDS)),
+                (run, "\n" * (self.keep + 1), "\n\n" in text),
+                (_HEAD, "", opens and text[:1].isspace()),
+                (_TAIL, "", closes and text[-1:].isspace()),
+            ):
+                if applies:
+                    text, changes = found.subn(by, text)
+                    count += changes
             texts.append(text)
             counts.append(count)
         return Edited(texts, counts)

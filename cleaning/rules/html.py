@@ -6,7 +6,9 @@ import html
 import re
 from typing import Literal
 
+from cleaning.characters import LETTERS, of
 from cleaning.rules.base import Edited, EditRule, Segments
+from cleaning.scan import Trigger
 
 _BLOCK = (
     "address|article|aside|blockquote|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|header|hr|li|"
@@ -82,9 +84,12 @@ def _is_break(match: re.Match[str]) -> bool:
 class Html(EditRule):
     """Removes real tags and comments, decodes entities once."""
 
-    trigger = r"<[/!a-zA-Z]|&[#a-zA-Z]"
-
     rule: Literal["html"] = "html"
+
+    @property
+    def trigger(self) -> Trigger:
+        """A sign that opens a tag, a comment or an entity."""
+        return Trigger(pairs=((of("<"), of("/!") | LETTERS), (of("&"), of("#") | LETTERS)))
 
     def apply(self, segments: Segments) -> Edited:
         """Remove comments, scripts and styles whole, then tags, then decode."""

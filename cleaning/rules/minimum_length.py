@@ -9,7 +9,7 @@ from pydantic import Field
 from cleaning.rules.base import Measured, MeasureRule
 
 if TYPE_CHECKING:
-    import polars as pl
+    from cleaning.texts import Texts
 
 
 class MinimumLength(MeasureRule):
@@ -19,14 +19,10 @@ class MinimumLength(MeasureRule):
     characters: int = Field(default=1, ge=1)
     """The least number of characters that are not blank, of every answer or of the document."""
 
-    def measure(self, texts: pl.DataFrame, rows: int) -> Measured:
+    def measure(self, texts: Texts) -> Measured:
         """Return the length of each row's shortest answer or document; 0 when it has none."""
-        import polars as pl
+        import numpy as np
 
-        length = pl.col("text").str.len_chars() - pl.col("text").str.count_matches(r"\s")
-        answers = texts.lazy().filter(pl.col("role").is_in(["assistant", "document"]))
-        shortest = answers.group_by("row").agg(length.min().alias("value"))
-        every = pl.LazyFrame({"row": pl.int_range(rows, dtype=pl.UInt32, eager=True)})
-        joined = every.join(shortest, on="row", how="left", maintain_order="left").select(pl.col("value").fill_null(0))
-        values = joined.collect()["value"].cast(pl.Float64)
+        length = texts.count("characters") - texts.count("blanks")
+        values = texts.per_row(np.where(texts.spoken(), length, np.nan), "min")
         return Measured(values, values < self.characters)

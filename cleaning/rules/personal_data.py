@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
+from cleaning.characters import DIGITS, LETTERS, of
+from cleaning.protect import CODE, MATHS
 from cleaning.rules.base import Edited, EditRule, Replacement, Segments, substitute
+from cleaning.scan import Trigger
 
 Kind = Literal["email", "cn_id", "phone"]
 
@@ -53,11 +56,17 @@ _STEPS: dict[Kind, tuple[re.Pattern[str], Replacement]] = {
 class PersonalData(EditRule):
     """Replaces e-mail addresses, Chinese identity numbers and mobile numbers by `<email>`, `<cn_id>`, `<phone>`."""
 
-    trigger = r"[A-Za-z0-9]@[A-Za-z0-9]|1[3-9][0-9][- ]?[0-9]{4}|[0-9]{17}[0-9Xx]"
+    protected: ClassVar[frozenset[str]] = frozenset({CODE, MATHS})
 
     rule: Literal["personal_data"] = "personal_data"
     kinds: tuple[Kind, ...] = ("email", "cn_id", "phone")
     """What is replaced."""
+
+    @property
+    def trigger(self) -> Trigger:
+        """An address, or a number as long as a telephone's."""
+        word = LETTERS | DIGITS
+        return Trigger(pairs=((word | of("._-+%"), of("@")),), digits=11)
 
     def apply(self, segments: Segments) -> Edited:
         """Replace each kind, in the order of `kinds`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from cleaning.characters import BREAKS, CONTROLS, INVISIBLE, JOINER
 from cleaning.rules.base import Edited, EditRule, Segments
+from cleaning.scan import Trigger
 
 # Format characters without a width. Arabic number signs and the like are visible, so they are not here; neither are
 # variation selectors, which choose the picture of an emoji.
@@ -39,9 +41,15 @@ _DROPPED = rf"[[\p{{Cc}}\p{{Co}}\p{{Cn}}{_INVISIBLE}]--[\n\t\r{_BREAKS}]]"
 class ValidCharacters(EditRule):
     """Drops unreadable characters; keeps newlines, tabs, signs, accents, kana and emoji; mends Symbol font signs."""
 
-    trigger = rf"[[\p{{Cc}}\p{{Co}}\p{{Cn}}{_INVISIBLE}{_BREAKS}{_JOINERS}]--[\n\t\r]]"
-
     rule: Literal["valid_characters"] = "valid_characters"
+
+    @property
+    def trigger(self) -> Trigger:
+        """Any of them; the expression knows them exactly."""
+        return Trigger(
+            characters=INVISIBLE | JOINER | BREAKS | CONTROLS,
+            pattern=rf"[[\p{{Cc}}\p{{Co}}\p{{Cn}}{_INVISIBLE}{_BREAKS}{_JOINERS}]--[\n\t\r]]",
+        )
 
     def apply(self, segments: Segments) -> Edited:
         """Drop them; other characters that break lines become newlines."""

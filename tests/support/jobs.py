@@ -1,5 +1,6 @@
 """Jobs for executor tests: what a stage's job does, without the stage."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -16,12 +17,15 @@ def write(task):
         raise UserError("a bad row", where=task["unit"], mend="mend it")
     if task.get("fail_until", 0) > task["attempt"]:
         raise ValueError(f"attempt {task['attempt']}")
+    if task.get("no_device"):
+        raise OSError(errno.EIO, "the disk is broken")
     if task.get("die_until", 0) > task["attempt"]:
         os._exit(9)
     with Unit(Path(task["root"]), task["unit"], task["token"], task["attempt"]) as unit:
         with unit.file(f"out/{task['unit']}.txt") as temporary:
             temporary.write_text(task["unit"])
-        return unit.commit({"threads": os.environ.get("POLARS_MAX_THREADS"), "attempt": task["attempt"]})
+        report = {"threads": os.environ.get("POLARS_MAX_THREADS"), "attempt": task["attempt"]}
+        return unit.commit({**report, **{key: task[key] for key in ("given_up",) if key in task}})
 
 
 def whose_utils(task):

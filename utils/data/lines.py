@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import NamedTuple
 
 from utils.data.streams import BrokenStreamError
 
@@ -10,7 +12,20 @@ BLANK = b" \t\r"
 KEPT = 1 << 16  # bytes shown of a row that is too long
 BOM = b"\xef\xbb\xbf"
 
-Line = tuple[int, bytes, int]  # offset, bytes without newline, and the full size when it is over the limit, else 0
+
+class Lines(NamedTuple):
+    """Lines that follow each other, blank ones too.
+
+    Args:
+        offsets: where each begins.
+        lines: its bytes without newline; of one that is over the limit only the beginning.
+        over: by position, the full size of those over the limit that are not blank.
+
+    """
+
+    offsets: list[int]
+    lines: list[bytes]
+    over: dict[int, int]
 
 
 class _Held:
@@ -37,8 +52,8 @@ class _Held:
         return line, over
 
 
-def cut_lines(chunks: Iterable[bytes], limit: int, offset: int = 0) -> Iterator[Line]:
-    """Give every line, blank ones too; of one over `limit` bytes only the beginning.
+def cut_lines(chunks: Iterable[bytes], limit: int, offset: int = 0) -> Iterator[Lines]:
+    """Give every line, those that end in one chunk together; of a line over `limit` bytes only the beginning.
 
     Raises:
         BrokenStreamError: the stream's, after the lines before the break; `args[1]` is what is left of a cut line,
@@ -52,22 +67,32 @@ def cut_lines(chunks: Iterable[bytes], limit: int, offset: int = 0) -> Iterator[
             held.add(head)
             if not pieces:
                 continue
-            size = held.size
-            line, over = held.take()
-            yield offset, line, over
-            offset += size + 1
-            for line in pieces[:-1]:
-                yield offset, line if len(line) <= limit else line[: min(KEPT, limit)], _over(line, limit)
-                offset += len(line) + 1
-            held.add(pieces[-1])
+            last = pieces.pop()
+            found, offset = _together(held, pieces, limit, offset)
+            yield found
+            held.add(last)
     except BrokenStreamError as error:
-        if error.whole and (size := held.size):
-            yield offset, *held.take()
-            offset += size
+        if error.whole and held.size:
+            found, offset = _together(held, [], limit, offset)
+            yield found
+            offset -= 1  # it had no newline
         error.args = (error.args[0], held.take()[0], offset)
         raise
     if held.size:
-        yield offset, *held.take()
+        yield _together(held, [], limit, offset)[0]
+
+
+def _together(held: _Held, pieces: list[bytes], limit: int, offset: int) -> tuple[Lines, int]:
+    """Return the line that was held and those after it, and where the next one begins."""
+    sizes = [held.size, *map(len, pieces)]
+    first, over = held.take()
+    lines, overs = [first, *pieces], {0: over} if over else {}
+    if max(sizes) > limit:
+        for i in (i for i in range(1, len(lines)) if sizes[i] > limit):
+            overs |= {i: sizes[i]} if lines[i].strip(BLANK) else {}
+            lines[i] = lines[i][: min(KEPT, limit)]
+    *offsets, after = accumulate([size + 1 for size in sizes], initial=offset)
+    return Lines(offsets, lines, overs), after
 
 
 def count_rows(chunks: Iterable[bytes], first: bool = True) -> int:
@@ -82,7 +107,3 @@ def count_rows(chunks: Iterable[bytes], first: bool = True) -> int:
             rows += open_line + sum(1 for line in pieces[:-1] if line.strip(BLANK))
             open_line = bool(pieces[-1].strip(BLANK))
     return rows + open_line
-
-
-def _over(line: bytes, limit: int) -> int:
-    return len(line) if len(line) > limit and line.strip(BLANK) else 0

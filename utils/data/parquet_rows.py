@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from utils.data.raw_rows import RawRows
 from utils.errors import UserError
 
 BATCH_ROWS = 1024
-
-ParquetRow = tuple[int, bytes, dict[str, Any] | None, str | None]  # row number, as JSON, values, error
 
 
 def refuse_twins(schema: pa.Schema, path: Path) -> None:
@@ -29,39 +29,44 @@ def refuse_twins(schema: pa.Schema, path: Path) -> None:
         raise UserError(f"two columns are called {twice[0]!r}", where=str(path), mend="rename one of them")
 
 
-def parquet_rows(path: Path, start: int, end: int, first_row: int) -> Iterator[ParquetRow]:
-    """Give the rows of row groups [start, end); checksums are verified.
+def parquet_rows(path: Path, start: int, end: int, first_row: int) -> Iterator[RawRows]:
+    """Give the rows of row groups [start, end), their offsets being row numbers; checksums are verified.
 
     A damaged row group gives an error for each of its rows that could not be read, so that counts still agree.
     """
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for group in range(start, end):
-            rows = file.metadata.row_group(group).num_rows
+            size = file.metadata.row_group(group).num_rows
             done = 0
             try:
                 for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
-                    for number, (row, error) in enumerate(_rows(batch), first_row + done):
-                        yield number, _as_json(row), row, error
+                    rows, errors = _rows(batch)
+                    yield _as_rows(first_row + done, rows, errors)
                     done += batch.num_rows
             except (OSError, pa.ArrowException) as error:
                 reason = f"row group {group} is damaged: {error}"
-                yield from ((first_row + i, b"", None, reason) for i in range(done, rows))
-            first_row += rows
+                yield _as_rows(first_row + done, [None] * (size - done), dict.fromkeys(range(size - done), reason))
+            first_row += size
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
-    try:
-        rows = batch.to_pylist()
-    except (UnicodeDecodeError, ValueError):
-        rows = None
-    if rows is not None:
-        yield from ((row, None) for row in rows)
-        return
+def _as_rows(first: int, rows: list[dict[str, Any] | None], errors: dict[int, str]) -> RawRows:
+    offsets = list(range(first, first + len(rows)))
+    return RawRows(first, offsets, [_as_json(row) for row in rows], rows, errors, {})
+
+
+def _rows(batch: pa.RecordBatch) -> tuple[list[dict[str, Any] | None], dict[int, str]]:
+    """Return the rows of a batch, None where a value cannot be read, and the reasons by position."""
+    with contextlib.suppress(UnicodeDecodeError, ValueError):
+        return batch.to_pylist(), {}
+    rows: list[dict[str, Any] | None] = []
+    errors: dict[int, str] = {}
     for i in range(batch.num_rows):
         try:
-            yield batch.slice(i, 1).to_pylist()[0], None
+            rows += batch.slice(i, 1).to_pylist()
         except ValueError as error:
-            yield None, f"a value that cannot be read: {error}"
+            rows.append(None)
+            errors[i] = f"a value that cannot be read: {error}"
+    return rows, errors
 
 
 def _as_json(row: dict[str, Any] | None) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -23,6 +23,7 @@ REPLACED_SURROGATE = "lone surrogate replaced"
 _SPACED_COLON = re.compile(rb'"[ \t\r\n]+:')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BEYOND_64_BITS = 9.2e18
+_FLAT = frozenset({str, int, bool, type(None)})
 
 
 class Parsed(NamedTuple):
@@ -49,6 +50,35 @@ def parse_row(raw: bytes, invalid_utf8: Utf8Policy = "quarantine") -> Parsed:
     return _parse_carefully(raw, invalid_utf8)
 
 
+class ParsedRows(NamedTuple):
+    """What became of many rows: a row or None each, and by position why it is None or what was mended."""
+
+    rows: list[Row | None]
+    errors: dict[int, str]
+    repairs: dict[int, tuple[str, ...]]
+
+
+def parse_rows(raws: Sequence[bytes], invalid_utf8: Utf8Policy = "quarantine") -> ParsedRows:
+    """Parse each as `parse_row` does; the usual row costs little more than orjson."""
+    parsed = ParsedRows([], {}, {})
+    keep, loads = parsed.rows.append, orjson.loads
+    for raw in raws:
+        try:
+            row = loads(raw)
+        except orjson.JSONDecodeError:
+            row = None
+        if type(row) is dict and _plainly_exact(raw, row):
+            keep(row)
+            continue
+        row, error, repairs = parse_row(raw, invalid_utf8)
+        if error is not None:
+            parsed.errors[len(parsed.rows)] = error
+        if repairs:
+            parsed.repairs[len(parsed.rows)] = repairs
+        keep(row)
+    return parsed
+
+
 def dump_row(row: Any) -> bytes:
     """Serialise as compact UTF-8 JSON, key order kept; integers beyond 64 bits stay exact.
 
@@ -70,13 +100,16 @@ def repair_text(text: str) -> str:
 def _plainly_exact(raw: bytes, row: Row) -> bool:
     """Tell whether `row` surely has every key and every integer of `raw`.
 
-    Every key of the text ends in `":` unless blanks stand before the colon, and text inside strings can only add
-    to that count. So when it equals the keys that survived parsing, none was lost; false alarms cost time only.
+    Every key of the text ends in a colon, and in `":` unless blanks stand between; text inside strings can only add
+    to either count. So when one equals the keys that survived parsing, none was lost; false alarms cost time only.
     """
-    if _count_keys(row) != raw.count(b'":'):
-        return False
-    blank_before_colon = b" :" in raw or b"\t:" in raw or b"\n:" in raw or b"\r:" in raw
-    return not (blank_before_colon and _SPACED_COLON.search(raw))
+    if _FLAT.issuperset(map(type, row.values())):
+        keys = len(row)
+        if raw.count(b":") == keys:
+            return True
+    else:
+        keys = _count_keys(row)
+    return raw.count(b'":') == keys and not _SPACED_COLON.search(raw)
 
 
 def _count_keys(row: Row) -> int:

@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from utils.data.arrays import NOT_CLOSED, Span, is_array, scan_array
-from utils.data.lines import BLANK, BOM, KEPT, cut_lines
+from utils.data.lines import BLANK, BOM, KEPT, Lines, cut_lines
 from utils.data.parquet_rows import parquet_rows
-from utils.data.parsing import Parsed, Utf8Policy, parse_row
+from utils.data.parsing import Utf8Policy, parse_rows
 from utils.data.partitions import Partition
+from utils.data.raw_rows import RawRow, RawRows
 from utils.data.streams import CHUNK, BrokenStreamError, file_chunks, gzip_chunks, zip_chunks, zip_members, zstd_chunks
 from utils.errors import UserError
+
+__all__ = ["MAX_ROW_BYTES", "REPAIRED_BOM", "RawRow", "RawRows", "read_batches", "read_partition"]
 
 MAX_ROW_BYTES = 64 << 20
 REPAIRED_BOM = "byte order mark skipped"
 
-
-class RawRow(NamedTuple):
-    """One row as it lies in the file.
-
-    `row` or `error` is None, never both. `raw` has no line end and no byte order mark; of a row that is too long it
-    is the first 64 KiB. `byte_offset` counts in the uncompressed bytes of the file (of a zip: of its members in
-    order), and is the row's number in a Parquet file. When `repairs` is not empty, `row` is not what `raw` says.
-    """
-
-    source_row: int
-    byte_offset: int
-    raw: bytes
-    row: dict[str, Any] | None
-    error: str | None
-    repairs: tuple[str, ...] = ()
-
-
-_NONE: tuple[str, ...] = ()
+_BATCH_BYTES = 64 << 20
+_SPANS = 1024
 
 
 class _Rules(NamedTuple):
     max_row_bytes: int
     invalid_utf8: Utf8Policy
+    parse: bool = True
 
 
 def read_partition(
@@ -58,21 +47,62 @@ def read_partition(
         UserError: the file has gone, or a zip file is unsafe.
 
     """
-    path, rules = Path(partition.path), _Rules(max_row_bytes, invalid_utf8)
+    for rows in _groups(partition, _Rules(max_row_bytes, invalid_utf8)):
+        yield from rows
+
+
+def read_batches(
+    partition: Partition,
+    size: int,
+    *,
+    max_row_bytes: int = MAX_ROW_BYTES,
+    invalid_utf8: Utf8Policy = "quarantine",
+    parse: bool = True,
+) -> Iterator[RawRows]:
+    """Give the rows that `read_partition` gives, `size` at a time; fewer where they are long, and at the end.
+
+    Args:
+        partition: made by `plan_partitions`.
+        size: number of rows.
+        max_row_bytes: as in `read_partition`.
+        invalid_utf8: as in `read_partition`.
+        parse: False leaves JSON as bytes: `rows` are None, and what parsing would find is in neither `errors` nor
+            `repairs`. Parquet rows are there all the same.
+
+    Raises:
+        UserError: as `read_partition`.
+
+    """
+    held, held_bytes = RawRows(0, [], [], [], {}, {}), 0
+    for rows in _groups(partition, _Rules(max_row_bytes, invalid_utf8, parse)):
+        if len(held):
+            held.extend(rows)
+        else:
+            held = rows
+        held_bytes += sum(map(len, rows.raws))
+        while len(held) >= size or held_bytes >= _BATCH_BYTES:
+            full, held = held.split(size)
+            yield full
+            held_bytes = sum(map(len, held.raws))
+    if len(held):
+        yield held
+
+
+def _groups(partition: Partition, rules: _Rules) -> Iterator[RawRows]:
+    """Give the rows as they come: those of a chunk of bytes, of a thousand elements or of a Parquet batch together."""
+    path = Path(partition.path)
     if not path.is_file():
         raise UserError("the input file has gone", where=str(path), mend="put it back, or start a new run")
     if partition.kind == "parquet":
-        for number, raw, row, error in parquet_rows(path, partition.start, partition.end, partition.first_row):
-            yield RawRow(number, number, raw, row, error)
-    elif partition.kind == "json":
+        return parquet_rows(path, partition.start, partition.end, partition.first_row)
+    if partition.kind == "json":
         buffer = _mapped(path)
         spans = scan_array(buffer, partition.start, partition.end)
-        yield from _array_rows(buffer, spans, partition.first_row, rules)
-    elif partition.kind == "jsonl":
+        return _array_groups(buffer, spans, partition.first_row, rules)
+    if partition.kind == "jsonl":
         chunks = file_chunks(path, partition.start, partition.end)
-        yield from _line_rows(chunks, partition.first_row, partition.start, rules)
-    else:
-        yield from _compressed_rows(path, partition.kind, rules)
+        return _line_groups(chunks, partition.first_row, partition.start, rules)
+    return _compressed_groups(path, partition.kind, rules)
 
 
 def _mapped(path: Path) -> mmap:
@@ -81,49 +111,81 @@ def _mapped(path: Path) -> mmap:
         return mmap(file.fileno(), 0, access=ACCESS_READ)
 
 
-def _line_rows(chunks: Iterable[bytes], number: int, offset: int, rules: _Rules) -> Iterator[RawRow]:
-    limit, utf8 = rules
+def _line_groups(chunks: Iterable[bytes], number: int, offset: int, rules: _Rules) -> Iterator[RawRows]:
     try:
-        for place, line, size in cut_lines(chunks, limit, offset):
-            raw, repairs = line, _NONE
-            if place == 0 and line.startswith(BOM):
-                raw, repairs = line[len(BOM) :], (REPAIRED_BOM,)
-            if size:
-                yield RawRow(number, place, raw, None, _too_long(size, limit))
-            elif raw.strip(BLANK):
-                parsed = parse_row(raw, utf8)
-                yield RawRow(number, place, raw, parsed.row, parsed.error, (*repairs, *parsed.repairs))
-            else:
-                continue
-            number += 1
+        for lines in cut_lines(chunks, rules.max_row_bytes, offset):
+            rows = _line_rows(lines, number, rules)
+            yield rows
+            number += len(rows)
     except BrokenStreamError as error:
         reason, rest, place = error.args
-        yield RawRow(number, place, rest, None, reason)
+        yield RawRows(number, [place], [rest], [None], {0: reason}, {})
 
 
-def _array_rows(
-    buffer: bytes | mmap, spans: Iterable[Span], number: int, rules: _Rules, broken: str | None = None
-) -> Iterator[RawRow]:
-    for row, span in enumerate(spans, number):
-        size = span.end - span.start
-        raw = buffer[span.start : span.start + (size if size <= rules.max_row_bytes else KEPT)]
-        if size > rules.max_row_bytes:
-            parsed = Parsed(None, _too_long(size, rules.max_row_bytes))
-        elif span.error:
-            parsed = Parsed(None, broken if broken and span.error == NOT_CLOSED else span.error)
-        else:
-            parsed = parse_row(raw, rules.invalid_utf8)
-        yield RawRow(row, span.start, raw, *parsed)
+def _line_rows(lines: Lines, number: int, rules: _Rules) -> RawRows:
+    """Return the rows of lines: a byte order mark is skipped, blank lines are no rows."""
+    offsets, raws, over = lines
+    if marked := offsets[0] == 0 and raws[0].startswith(BOM):
+        raws[0] = raws[0][len(BOM) :]
+    if blank := {i for i, raw in enumerate(raws) if not raw.strip(BLANK) and i not in over}:
+        solid = [i for i in range(len(raws)) if i not in blank]
+        offsets, raws = [offsets[i] for i in solid], [raws[i] for i in solid]
+        over = {i: over[j] for i, j in enumerate(solid) if j in over}
+        marked = marked and 0 not in blank
+    rows = _rows(number, offsets, raws, {i: _too_long(size, rules.max_row_bytes) for i, size in over.items()}, rules)
+    if marked and 0 not in over:
+        rows.repairs[0] = (REPAIRED_BOM, *rows.repairs.get(0, ()))
+    return rows
 
 
-def _compressed_rows(path: Path, kind: str, rules: _Rules) -> Iterator[RawRow]:
+def _rows(number: int, offsets: list[int], raws: list[bytes], faults: dict[int, str], rules: _Rules) -> RawRows:
+    """Return rows, parsed where they have no fault yet."""
+    if not rules.parse:
+        return RawRows(number, offsets, raws, [None] * len(raws), faults, {})
+    whole = [b"" if i in faults else raw for i, raw in enumerate(raws)] if faults else raws
+    rows, errors, repairs = parse_rows(whole, rules.invalid_utf8)
+    return RawRows(number, offsets, raws, rows, {**errors, **faults}, repairs)
+
+
+def _array_groups(
+    buffer: bytes | mmap, spans: Iterator[Span], number: int, rules: _Rules, broken: str | None = None
+) -> Iterator[RawRows]:
+    limit = rules.max_row_bytes
+    while found := _some(spans):
+        raws, faults = [], {}
+        for i, (start, end, _, error) in enumerate(found):
+            size = end - start
+            raws.append(buffer[start : start + (size if size <= limit else KEPT)])
+            if size > limit:
+                faults[i] = _too_long(size, limit)
+            elif error:
+                faults[i] = broken if broken and error == NOT_CLOSED else error
+        yield _rows(number, [span.start for span in found], raws, faults, rules)
+        number += len(found)
+
+
+def _some(spans: Iterator[Span]) -> list[Span]:
+    """Take the next spans: a thousand, or fewer when they are long."""
+    found: list[Span] = []
+    size = 0
+    for span in islice(spans, _SPANS):
+        found.append(span)
+        size += span.end - span.start
+        if size >= CHUNK:
+            break
+    return found
+
+
+def _compressed_groups(path: Path, kind: str, rules: _Rules) -> Iterator[RawRows]:
     number = offset = 0
     for name, chunks in _streams(path, kind):
         counted = _Counted(chunks)
-        rows = _unpacked_rows(counted, rules) if name.endswith(".json") else _line_rows(counted, 0, 0, rules)
-        for row in rows:
-            yield row._replace(source_row=number, byte_offset=row.byte_offset + offset)
-            number += 1
+        groups = _unpacked_groups(counted, rules) if name.endswith(".json") else _line_groups(counted, 0, 0, rules)
+        for rows in groups:
+            rows.first = number
+            rows.offsets = [place + offset for place in rows.offsets] if offset else rows.offsets
+            yield rows
+            number += len(rows)
         offset += counted.size
 
 
@@ -150,7 +212,7 @@ class _Counted:
             yield chunk
 
 
-def _unpacked_rows(chunks: Iterable[bytes], rules: _Rules) -> Iterator[RawRow]:
+def _unpacked_groups(chunks: Iterable[bytes], rules: _Rules) -> Iterator[RawRows]:
     """Give the rows of a compressed .json: unpacked to a nameless temporary file, for an array needs all of it."""
     with tempfile.TemporaryFile() as file:
         broken: BrokenStreamError | None = None
@@ -162,21 +224,21 @@ def _unpacked_rows(chunks: Iterable[bytes], rules: _Rules) -> Iterator[RawRow]:
         file.flush()
         size = file.tell()
         if not size:
-            yield from [RawRow(0, 0, b"", None, str(broken))] if broken else []
+            yield from [RawRows(0, [0], [b""], [None], {0: str(broken)}, {})] if broken else []
             return
-        yield from _buffer_rows(mmap(file.fileno(), 0, access=ACCESS_READ), rules, broken)
+        yield from _buffer_groups(mmap(file.fileno(), 0, access=ACCESS_READ), rules, broken)
 
 
-def _buffer_rows(buffer: mmap, rules: _Rules, broken: BrokenStreamError | None) -> Iterator[RawRow]:
+def _buffer_groups(buffer: mmap, rules: _Rules, broken: BrokenStreamError | None) -> Iterator[RawRows]:
     if not is_array(buffer):
-        yield from _line_rows(_then_break(_slices(buffer), broken), 0, 0, rules)
+        yield from _line_groups(_then_break(_slices(buffer), broken), 0, 0, rules)
         return
-    number, reason, told = -1, str(broken) if broken else None, False
-    for row in _array_rows(buffer, scan_array(buffer), 0, rules, reason):
-        number, told = row.source_row, told or (reason is not None and row.error == reason)
-        yield row
+    number, reason, told = 0, str(broken) if broken else None, False
+    for rows in _array_groups(buffer, scan_array(buffer), 0, rules, reason):
+        number, told = number + len(rows), told or (reason is not None and reason in rows.errors.values())
+        yield rows
     if broken and not told:
-        yield RawRow(number + 1, len(buffer), b"", None, reason)
+        yield RawRows(number, [len(buffer)], [b""], [None], {0: str(reason)}, {})
 
 
 def _slices(buffer: mmap) -> Iterator[bytes]:

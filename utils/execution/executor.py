@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,8 +31,14 @@ class Executor(Protocol):
     def __exit__(self, *_: object) -> None:
         """Stop what it started."""
 
-    def map(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
-        """Yield reports as tasks finish; start no new task once a stop is requested."""
+    def map(self, jobs: Sequence[str], tasks: list[dict[str, Any]]) -> Iterator[Done]:
+        """Yield reports as tasks finish; start no new task once a stop is requested.
+
+        Args:
+            jobs: what to run each task with, and in its place once a task failed `attempts` times (see `Attempts`).
+            tasks: each is handed to the job with its `attempt`, and with `given_up`, why each former job was left.
+
+        """
 
     def describe(self) -> dict[str, Any]:
         """Return `{"executor", "workers": ids that did work, "tasks": number run, …}` for the manifest."""

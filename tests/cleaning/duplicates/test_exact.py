@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from cleaning.batch import TEXTS
-from cleaning.duplicates import find_duplicates, text_hashes
+from cleaning.duplicates.exact import find_duplicates, text_hashes
 
 
 def hashes(*rows: list[tuple[str, str]]) -> list[tuple[int, int]]:

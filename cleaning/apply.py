@@ -1,0 +1,178 @@
+"""A policy applied to texts in columns: scan once, then let each rule see only what it may have to do with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+import polars as pl
+
+from cleaning import characters as kinds
+from cleaning.protect import MARKUP, NUMBER, QUOTE, URL, cut, spans
+from cleaning.rules import Rule
+from cleaning.rules.base import EditRule, Hit, MeasureRule, Segments
+from cleaning.scan import BITS, Scanner, Trigger
+from cleaning.texts import Texts
+
+# What must be in a text for it to have a protected span: the last bits of the scan, one per group of kinds.
+_OPENINGS = (
+    (MARKUP, Trigger(characters=kinds.of("`$|~\\\\"))),
+    (frozenset({URL}), Trigger(pairs=((kinds.of(":"), kinds.of("/")), (kinds.of("w"), kinds.of(".w"))))),
+    (frozenset({NUMBER}), Trigger(characters=kinds.DIGITS)),
+    (frozenset({QUOTE}), Trigger(characters=kinds.of('"“「『'))),
+)
+MOST_RULES = BITS - len(_OPENINGS)
+
+
+@dataclass(slots=True)
+class Edit:
+    """What one rule did to one text: its number in the batch, changes, before and after."""
+
+    text: int
+    rule: str
+    count: int
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a policy did: edits in the order of rules, numbers and drops per measuring rule, hits, kinds counted."""
+
+    edits: list[Edit] = field(default_factory=list)
+    values: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
+    hits: list[tuple[str, Hit]] = field(default_factory=list)
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@lru_cache(maxsize=8)
+def program(rules: tuple[Rule, ...]) -> Program:
+    """Return a policy ready to run; made once per process."""
+    return Program(rules)
+
+
+class Program:
+    """A policy and the tables of its triggers.
+
+    Raises:
+        ValueError: more than 60 editing rules.
+
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._editing = [rule for rule in rules if isinstance(rule, EditRule)]
+
+    @cached_property
+    def _triggers(self) -> list[Trigger]:
+        return [rule.trigger for rule in self._editing]
+
+    @cached_property
+    def scanner(self) -> Scanner:
+        """The scanner of all triggers and openings."""
+        if len(self._editing) > MOST_RULES:
+            raise ValueError(f"{len(self._editing)} editing rules in a policy, at most {MOST_RULES}")
+        spare = [Trigger()] * (MOST_RULES - len(self._editing))
+        return Scanner([*self._triggers, *spare, *(trigger for _, trigger in _OPENINGS)])
+
+    def run(self, texts: Texts) -> Outcome:
+        """Clean texts in place; their scan must be this program's."""
+        outcome, bit = Outcome(), 0
+        for rule in self._rules:
+            if isinstance(rule, EditRule):
+                self._edit(rule, bit, texts, outcome)
+                bit += 1
+            elif isinstance(rule, MeasureRule):
+                measured = rule.measure(texts)
+                outcome.values.append((rule.reason, measured.values, measured.drop))
+                outcome.hits += [(rule.reason, hit) for hit in measured.hits]
+        return outcome
+
+    def _edit(self, rule: EditRule, bit: int, texts: Texts, outcome: Outcome) -> None:
+        """Edit the texts that have the rule's trigger; all others took the fast path of the scan.
+
+        An edit that would change what is protected (two backticks meet where a character was dropped) is not made.
+        """
+        found = self._found(rule, bit, texts)
+        if not found.size:
+            return
+        before = [texts.text[at] for at in found]
+        draft = _draft(rule, before, texts, found)
+        changed = [nth for nth, (old, new) in enumerate(zip(before, draft.texts, strict=True)) if old != new]
+        again = self.scanner.scan([draft.texts[nth] for nth in changed])
+        opened = _openings(_protected(rule), again.signs)
+        intact = [
+            not (draft.kept[nth] or may_have) or _spans(draft.texts[nth], rule) == draft.kept[nth]
+            for nth, may_have in zip(changed, opened, strict=True)
+        ]
+        if not all(intact) and draft.kinds:  # what was not made is not counted
+            spoilt = {nth for nth, well in zip(changed, intact, strict=True) if not well}
+            rest = [nth for nth in range(len(before)) if nth not in spoilt]
+            draft.kinds = _draft(rule, [before[nth] for nth in rest], texts, found[rest]).kinds
+        outcome.kinds.update({(rule.reason, kind): count for kind, count in draft.kinds.items()})
+        for nth, well, signs, counts in zip(changed, intact, *again, strict=True):
+            if well:
+                at, after = int(found[nth]), draft.texts[nth]
+                texts.text[at] = after
+                texts.scan.signs[at], texts.scan.counts[at] = signs, counts
+                outcome.edits.append(Edit(at, rule.reason, max(1, draft.counts[nth]), before[nth], after))
+
+    def _found(self, rule: EditRule, bit: int, texts: Texts) -> np.ndarray:
+        """Return the numbers of the texts that a rule may change."""
+        found = np.flatnonzero(texts.scan.signs & np.uint64(1 << bit))
+        pattern = self._triggers[bit].pattern
+        if found.size and pattern is not None:
+            asked = pl.Series([texts.text[at] for at in found], dtype=pl.String)
+            found = found[asked.str.contains(pattern).to_numpy()]
+        if found.size and rule.unless_row_has:
+            found = found[~np.isin(texts.row[found], _rows_with(rule.unless_row_has, texts, texts.row[found]))]
+        return found
+
+
+def _rows_with(pattern: str, texts: Texts, rows: np.ndarray) -> np.ndarray:
+    """Return those of some rows of which any text has a pattern."""
+    asked = np.flatnonzero(np.isin(texts.row, rows))
+    has = pl.Series([texts.text[at] for at in asked], dtype=pl.String).str.contains(pattern).to_numpy()
+    return texts.row[asked[has]]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What a rule would make of some texts, and their protected pieces."""
+
+    texts: list[str]
+    counts: list[int]
+    kinds: Mapping[str, int]
+    kept: list[list[str]]
+
+
+def _draft(rule: EditRule, before: list[str], texts: Texts, found: np.ndarray) -> _Draft:
+    """Edit what is free in some texts."""
+    protected = _protected(rule)
+    opened = _openings(protected, texts.scan.signs[found])
+    rows = texts.row[found].tolist()
+    if not opened.any():
+        whole = [True] * len(before)
+        edited = rule.apply(Segments(before, whole, whole, rows, texts.fields))
+        return _Draft(edited.texts, edited.counts, edited.kinds, [[]] * len(before))
+    pieces = cut(before, protected, opened.tolist())
+    of_row = [row for row, own in zip(rows, pieces.kept, strict=True) for _ in range(len(own) + 1)]
+    edited = rule.apply(Segments(pieces.free, pieces.opens, pieces.closes, of_row, texts.fields))
+    return _Draft(pieces.join(edited.texts), pieces.sums(edited.counts), edited.kinds, pieces.kept)
+
+
+def _protected(rule: EditRule) -> frozenset[str]:
+    return rule.protected if rule.protect else frozenset()
+
+
+def _spans(text: str, rule: EditRule) -> list[str]:
+    return [text[start:end] for start, end in spans(text, _protected(rule))]
+
+
+def _openings(protected: frozenset[str], signs: np.ndarray) -> np.ndarray:
+    """Return which texts may have a protected span."""
+    bits = sum(1 << (MOST_RULES + at) for at, (group, _) in enumerate(_OPENINGS) if group & protected)
+    return (signs & np.uint64(bits)) != 0

@@ -1,0 +1,1 @@
+"""Duplicates: exact ones by hash, near ones by MinHash and exact Jaccard, within a run, against others and references."""

@@ -1,0 +1,147 @@
+"""Exact duplicates: rows whose texts say the same, keyed by a 128-bit hash of the cleaned text.
+
+Two texts say the same when they are equal after NFC (one way to encode accents) and after every run of blanks became
+one; with `normalise: false`, when they are equal. Nothing else is folded: 10² and 102, `Ab` and `ab` may be the whole
+point of a row. The parts of one turn (an instruction and its input) count as one text, as they do in a row's id; so
+rows with equal ids have equal hashes, whatever their formats.
+
+Of each group the first by (source_file, source_row) represents it and is the only one that may survive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from cleaning.duplicates.parts import DROPPED, WORK, Part, load_parts, own_offset
+from cleaning.tasks import unit_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+REASON = "exact_duplicate"
+
+SPOKEN = {"row": pl.UInt32, "key": pl.String, "prompt": pl.String, "text": pl.String, "answer": pl.String}
+
+_TURN = "\x1f"
+
+
+def normalised(text: pl.Expr) -> pl.Expr:
+    """Return the expression for a text as duplicates are compared."""
+    return text.str.normalize("NFC").str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def spoken(texts: pl.DataFrame, *, normalise: bool = True) -> pl.DataFrame:
+    """Return what each row says, in four forms, from the columns `row, role, text`; rows without text are in none.
+
+    `key` is all of it with the turns marked, `prompt` the same without the assistant's turns (null where it has none),
+    `text` the plain text, `answer` the assistant's part of it ("" where it has none).
+    """
+    said = normalised(pl.col("text")) if normalise else pl.col("text")
+    turns = texts.lazy().select("row", "role", said.alias("text")).filter(pl.col("text") != "").collect()
+    if not turns["row"].is_duplicated().any():  # documents: one text each, nothing to join
+        return _single(turns)
+    begins = pl.col("role").ne_missing(pl.col("role").shift(1).over("row"))
+    part = pl.lit(" " if normalise else "\n")
+    mark = pl.when(begins).then(pl.concat_str(pl.lit(_TURN), "role", pl.lit(_TURN))).otherwise(part)
+    marked = turns.with_columns(marked=pl.concat_str(mark, "text"), answers=pl.col("role") == "assistant")
+    asked, answered = pl.col("marked").filter(~pl.col("answers")), pl.col("text").filter(pl.col("answers"))
+    return marked.group_by("row", maintain_order=True).agg(
+        pl.col("marked").str.join("").alias("key"),
+        pl.when(pl.col("answers").any()).then(asked.str.join("")).alias("prompt"),
+        pl.col("text").str.join("\n"),
+        answered.str.join("\n").alias("answer"),
+    )
+
+
+def _single(turns: pl.DataFrame) -> pl.DataFrame:
+    answers = pl.col("role") == "assistant"
+    return turns.select(
+        "row",
+        pl.concat_str(pl.lit(_TURN), "role", pl.lit(_TURN), "text").alias("key"),
+        pl.when(answers).then(pl.lit("")).alias("prompt"),
+        "text",
+        pl.when(answers).then("text").otherwise(pl.lit("")).alias("answer"),
+    )
+
+
+def hash_columns(texts: pl.Series, name: str) -> pl.DataFrame:
+    """Return a text's BLAKE2b-128 as the columns `<name>_high, <name>_low`; null for null."""
+    none = bytes(16)
+    hashed = hashlib.blake2b
+    digests = b"".join(none if t is None else hashed(t.encode(), digest_size=16).digest() for t in texts)
+    halves = np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
+    high, low = (pl.Series(halves[:, half].copy()) for half in (0, 1))
+    there = texts.is_not_null()
+    return pl.select(
+        pl.when(there).then(high).alias(f"{name}_high"), pl.when(there).then(low).alias(f"{name}_low")
+    )
+
+
+def keys_of(parts: list[Part], high: str, low: str, piece: int, pieces: int) -> tuple[NDArray[Any], NDArray[np.uint32]]:
+    """Return the 128-bit keys of one of `pieces` slices of all keys, and their rows: (n,) of `high, low`, (n,) uint32.
+
+    Rows of earlier runs are among them where they were kept there.
+    """
+    keys, rows = [np.empty((0, 2), np.uint64)], [np.empty(0, np.uint32)]
+    for part in parts:
+        table = part.columns(high, low, "compared")
+        there = table[high].is_valid().to_numpy() & (table["compared"].to_numpy() >= DROPPED)
+        both = np.stack([table[name].fill_null(0).to_numpy() for name in (high, low)], axis=1)
+        if part.earlier:
+            there &= part.kept()
+        mine = np.flatnonzero(there & (both[:, 1] % np.uint64(pieces) == piece))
+        keys.append(both[mine])
+        rows.append((mine + part.offset).astype(np.uint32))
+    return np.concatenate(keys), np.concatenate(rows)
+
+
+def first_equals(keys: NDArray[np.uint64], rows: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return the rows whose key an earlier row has, ascending, and the first row that has it.
+
+    Args:
+        keys: uint64 (n, 2).
+        rows: uint32 (n,), ascending.
+
+    """
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: equal keys stay in the order of rows
+    sorted_keys = keys[order]
+    begins = np.ones(len(rows), np.bool_)
+    begins[1:] = (sorted_keys[1:] != sorted_keys[:-1]).any(axis=1)
+    firsts = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
+    copies = np.sort(order[~begins])
+    first_of = np.empty(len(rows), np.uint32)
+    first_of[order] = rows[firsts]
+    return rows[copies], first_of[copies]
+
+
+def find_copies(task: dict[str, Any]) -> dict[str, Any]:
+    """Find the exact copies in one slice of the keys: `copies-<piece>.npy`, uint32 (n, 2) of row and representative.
+
+    Args:
+        task: `piece`, `pieces`, and the unit's keys.
+
+    """
+    unit, parts = unit_of(task), load_parts(task["root"])
+    rows, firsts = first_equals(*keys_of(parts, "hash_high", "hash_low", task["piece"], task["pieces"]))
+    mine = rows >= own_offset(parts)
+    with unit.file(copies_file(task["piece"])) as temporary, temporary.open("wb") as file:
+        np.save(file, np.stack([rows, firsts], axis=1)[mine])
+    return unit.commit({"copies": int(mine.sum())})
+
+
+def copies_file(piece: int) -> str:
+    """Return the path, in the run directory, of the copies of one slice."""
+    return f"{WORK}/copies-{piece:04d}.npy"
+
+
+def load_copies(root: Path, pieces: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return all copies, ascending, and their representatives."""
+    found = np.concatenate([np.empty((0, 2), np.uint32), *(np.load(root / copies_file(n)) for n in range(pieces))])
+    order = np.argsort(found[:, 0], kind="stable")
+    return found[order, 0], found[order, 1]
+

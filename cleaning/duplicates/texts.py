@@ -1,0 +1,102 @@
+"""The texts that are compared, on disk: read row by row, in any order, without reading the file.
+
+A file holds two texts per row: all that is said in it, and the assistant's part of that (which repeats the first, and
+so costs a few bytes). Sixteen rows are a zstd frame. After the frames come the lengths of the texts in bytes
+(uint32, n × 2), of each frame its first row and its size (uint32, m × 2), and the two numbers n and m (uint64).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import zstandard
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ROWS_PER_FRAME = 16
+_LEVEL = 1
+_TAIL = 16
+
+
+class TextWriter:
+    """Writes a file of texts batch by batch."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._lengths = [np.empty((0, 2), np.uint32)]
+        self._frames: list[tuple[int, int]] = []
+        self._rows = 0
+
+    def write(self, texts: pa.Array) -> None:
+        """Append rows.
+
+        Args:
+            texts: LargeStringArray (2 × n): text and answer of each row in turn.
+
+        """
+        rows = len(texts) // 2
+        if not rows:
+            return
+        _, offsets, data = texts.buffers()
+        ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + 2 * rows + 1]
+        self._lengths.append(np.diff(ends).astype(np.uint32).reshape(rows, 2))
+        content = memoryview(data or b"")
+        for first in range(0, rows, ROWS_PER_FRAME):
+            start, end = ends[2 * first], ends[2 * min(rows, first + ROWS_PER_FRAME)]
+            frame = self._compressor.compress(content[start:end])
+            self._frames.append((self._rows + first, len(frame)))
+            self._file.write(frame)
+        self._rows += rows
+
+    def close(self) -> None:
+        """Write the lengths and close the file."""
+        frames = np.array(self._frames, np.uint32).reshape(-1, 2)
+        for array in (np.concatenate(self._lengths), frames, np.array([self._rows, len(frames)], np.uint64)):
+            self._file.write(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        self._file.close()
+
+
+class TextReader:
+    """Reads rows of one file of texts; mapped, so only what is asked for is read."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        size = len(self._data)
+        rows, frames = (int(number) for number in np.frombuffer(self._data, "<u8", 2, size - _TAIL))
+        places = size - _TAIL - 8 * frames
+        self.lengths: NDArray[np.uint32] = np.frombuffer(self._data, "<u4", 2 * rows, places - 8 * rows).reshape(-1, 2)
+        table = np.frombuffer(self._data, "<u4", 2 * frames, places).reshape(-1, 2)
+        self._firsts = table[:, 0]
+        self._starts = np.concatenate([[0], np.cumsum(table[:, 1], dtype=np.int64)])
+
+    def read(self, rows: NDArray[Any]) -> tuple[pa.Array, pa.Array]:
+        """Return the texts and the answers of rows, ascending, each once: two LargeStringArrays."""
+        frames = np.searchsorted(self._firsts, rows, side="right") - 1
+        used = np.unique(frames)
+        unpack = zstandard.ZstdDecompressor()
+        pieces = [
+            unpack.decompress(self._data[self._starts[frame] : self._starts[frame + 1]]) for frame in used.tolist()
+        ]
+        ends = np.append(self._firsts, len(self.lengths))
+        wanted = np.concatenate([np.arange(ends[frame], ends[frame + 1]) for frame in used.tolist()])
+        places = np.concatenate([[0], np.cumsum(self.lengths[wanted].ravel(), dtype=np.int64)])
+        buffers = [None, pa.py_buffer(places), pa.py_buffer(b"".join(pieces))]
+        unpacked = pa.LargeStringArray.from_buffers(len(places) - 1, buffers[1], buffers[2])
+        mine = 2 * np.searchsorted(wanted, rows)
+        return unpacked.take(pa.array(mine)), unpacked.take(pa.array(mine + 1))
+
+
+def interleaved(texts: pa.Array, answers: pa.Array) -> pa.Array:
+    """Return text and answer of each row in turn, as `TextWriter.write` takes them."""
+    rows = len(texts)
+    order = np.stack([np.arange(rows), np.arange(rows, 2 * rows)], axis=1).ravel()
+    both: Sequence[pa.Array] = [texts.cast(pa.large_string()), answers.cast(pa.large_string())]
+    return pa.concat_arrays(both).take(pa.array(order))

@@ -1,0 +1,260 @@
+# ruff: noqa: ANN001 - the types of a compiled function stand in its signature
+"""One pass over a column of texts: which rules may have something to do, and how many characters of each kind.
+
+A rule says what it looks for (`Trigger`): characters, pairs of neighbours, runs, numbers of many digits. All triggers
+of a policy become one table, a bit for each rule, so a text costs one look at each of its characters however many
+rules there are; a text without a rule's bit cannot be changed by that rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, void
+from numba.types import Array, boolean, int32, int64, uint8, uint64  # type: ignore[attr-defined]
+
+from cleaning import characters as kinds
+from cleaning.characters import Classes
+
+BITS = 64
+_CLASSES = 256
+_LONGEST_RUN = 9
+_LONGEST_NUMBER = 32
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What a text must have for a rule to change it: any one of these.
+
+    Args:
+        characters: classes that occur anywhere.
+        pairs: a character of the first set followed at once by one of the second.
+        runs: a set and how often one and the same character of it stands in a row (2 to 8).
+        opens: classes of the text's first character.
+        closes: classes of its last one.
+        digits: so many ASCII digits in a number; single blanks, hyphens and dots inside it do not end it.
+        pattern: asked, in the linear-time engine, of the texts that passed the above (of all texts when that is
+            empty).
+
+    """
+
+    characters: Classes = frozenset()
+    pairs: tuple[tuple[Classes, Classes], ...] = ()
+    runs: tuple[tuple[Classes, int], ...] = ()
+    opens: Classes = frozenset()
+    closes: Classes = frozenset()
+    digits: int = 0
+    pattern: str | None = None
+
+    @property
+    def asks_all(self) -> bool:
+        """Tell whether the scan excludes no text."""
+        return not (self.characters or self.pairs or self.runs or self.opens or self.closes or self.digits)
+
+
+class Scan(NamedTuple):
+    """What was seen: `signs` uint64 (n,), a bit per trigger; `counts` int32 (n, len(COUNTS))."""
+
+    signs: np.ndarray
+    counts: np.ndarray
+
+
+COUNTS = (
+    "characters", "han", "latin", "other_script", "digits", "blanks", "lines", "sentence_ends", "punctuation",
+    "common_han", "less_common_han", "emoji", "invisible", "symbols", "words", "other_letters",
+)  # fmt: skip
+"""Columns of `Scan.counts`. `han`, `latin` and `other_script` are those of `utils.data.language`; `blanks` are all
+white space; `lines` are line ends; a full stop counts as a sentence end before white space, a closing mark or the end
+only; `words` are runs of Latin letters and digits; `common_han` are of level 1 of GB 2312, `less_common_han` of 2."""
+AT = {name: at for at, name in enumerate(COUNTS)}
+
+_MARKS = kinds.of("。．｡！？；：，、…⋯—–―·•～〜“”‘’「」『』（）【】《》〈〉〔〕［］｛｝<>!\"'()*,-./:;?[]{}`~")
+_ENDS = kinds.of("。！？!?；;…")
+_CLOSERS = kinds.of("\"')]}”’）】」』》")
+_STOP, _NEWLINE = ord("."), ord("\n")
+
+
+class _Tables(NamedTuple):
+    single: np.ndarray  # uint64 (256,)
+    pair: np.ndarray  # uint64 (256, 256)
+    runs: np.ndarray  # uint64 (9, 256)
+    opens: np.ndarray  # uint64 (256,)
+    closes: np.ndarray  # uint64 (256,)
+    digits: np.ndarray  # uint64 (33,)
+
+
+class Scanner:
+    """The tables of some triggers; the i-th trigger has bit i.
+
+    Raises:
+        ValueError: more than 64 triggers.
+
+    """
+
+    def __init__(self, triggers: Sequence[Trigger]) -> None:
+        if len(triggers) > BITS:
+            raise ValueError(f"{len(triggers)} triggers, at most {BITS}")
+        self._tables = _compile(triggers)
+
+    def scan(self, texts: Sequence[str]) -> Scan:
+        """Scan texts, in order."""
+        import pyarrow as pa
+
+        column = pa.array(texts, pa.large_string())
+        _, offsets, data = column.buffers()
+        size = len(texts)
+        signs, counts = np.zeros(size, np.uint64), np.zeros((size, len(COUNTS)), np.int32)
+        if size:
+            ends = np.frombuffer(offsets, np.int64, size + 1)
+            held = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+            _scan(held, ends, kinds.class_table(), kinds.other_script_table(), _COUNTED, *self._tables, signs, counts)
+        return Scan(signs, counts)
+
+
+def _compile(triggers: Sequence[Trigger]) -> _Tables:
+    tables = _Tables(
+        np.zeros(_CLASSES, np.uint64),
+        np.zeros((_CLASSES, _CLASSES), np.uint64),
+        np.zeros((_LONGEST_RUN, _CLASSES), np.uint64),
+        np.zeros(_CLASSES, np.uint64),
+        np.zeros(_CLASSES, np.uint64),
+        np.zeros(_LONGEST_NUMBER + 1, np.uint64),
+    )
+    for at, trigger in enumerate(triggers):
+        bit = np.uint64(1 << at)
+        tables.single[sorted(trigger.characters)] |= bit
+        for first, second in trigger.pairs:
+            tables.pair[np.ix_(sorted(first), sorted(second))] |= bit
+        for repeated, times in trigger.runs:
+            tables.runs[times, sorted(repeated)] |= bit
+        tables.opens[sorted(trigger.opens)] |= bit
+        tables.closes[sorted(trigger.closes)] |= bit
+        if trigger.digits:
+            tables.digits[trigger.digits :] |= bit
+        if trigger.asks_all and trigger.pattern is not None:
+            tables.digits[:] |= bit
+    return tables
+
+
+def _counted() -> np.ndarray:
+    """Return, for each class, the column that counts it; 0 for none."""
+    table = np.zeros(_CLASSES, np.uint8)
+    for name, classes in (
+        ("symbols", kinds.SYMBOL | kinds.of("#$%&+<=>@\\^_|℃×÷￥＠＃＆＊／＜＞＝｜＄％＋＼")),
+        ("punctuation", kinds.PUNCTUATION | _MARKS),
+        ("sentence_ends", _ENDS),
+        ("latin", kinds.LETTERS | kinds.LATIN_EXTRA | kinds.LATIN_WIDE),
+        ("digits", kinds.DIGITS | kinds.DIGIT_WIDE),
+        ("blanks", kinds.SPACES),
+        ("common_han", kinds.HAN_COMMON),
+        ("less_common_han", kinds.HAN_LESS_COMMON),
+        ("han", kinds.HAN - kinds.HAN_COMMON - kinds.HAN_LESS_COMMON),
+        ("emoji", kinds.EMOJI),
+        ("invisible", kinds.INVISIBLE | kinds.CONTROLS),
+        ("other_letters", kinds.KANA | kinds.HANGUL | kinds.GREEK | kinds.CYRILLIC | kinds.OTHER_LETTER),
+    ):
+        table[sorted(classes)] = AT[name]
+    return table
+
+
+_COUNTED = _counted()
+
+_HAN_COUNT, _COMMON, _LESS, _LATIN = AT["han"], AT["common_han"], AT["less_common_han"], AT["latin"]
+_OTHER, _DIGITS, _LINES, _SENTENCES = AT["other_script"], AT["digits"], AT["lines"], AT["sentence_ends"]
+_WORDS = AT["words"]
+_IS_CLOSER = np.zeros(_CLASSES, np.bool_)
+_IS_CLOSER[sorted(_CLOSERS | kinds.SPACES)] = True
+_RARE, _UNSEEN = kinds.RARE_HAN, kinds.UNSEEN
+
+_BYTES = Array(uint8, 1, "C", readonly=True)
+_WORDS64, _TABLE64 = Array(uint64, 1, "C"), Array(uint64, 2, "C")
+
+
+@njit(
+    void(
+        _BYTES, Array(int64, 1, "C", readonly=True), Array(uint8, 1, "C"), Array(boolean, 1, "C"),
+        Array(uint8, 1, "C"), _WORDS64, _TABLE64, _TABLE64, _WORDS64, _WORDS64, _WORDS64, _WORDS64,
+        Array(int32, 2, "C"),
+    ),
+    cache=True, nogil=True, boundscheck=False,
+)  # fmt: skip
+def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
+    data,
+    ends,
+    class_of,
+    is_other,
+    counted,
+    single,
+    pair,
+    runs,
+    opens,
+    closes,
+    digit_bits,
+    signs,
+    counts,
+):
+    # long: one loop over characters that must stay in one function to be compiled into one
+    for text in range(ends.size - 1):
+        at, end = ends[text], ends[text + 1]
+        found = np.uint64(0)
+        own = counts[text]
+        before, run, number, longest, length, word = np.int64(-1), 0, 0, 0, 0, False
+        while at < end:
+            code = np.int64(data[at])
+            if code < 0x80:
+                at += 1
+                kind = code
+            else:
+                if code < 0xE0:
+                    code = ((code & 0x1F) << 6) | (data[at + 1] & 0x3F)
+                    at += 2
+                elif code < 0xF0:
+                    code = ((code & 0x0F) << 12) | (np.int64(data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F)
+                    at += 3
+                else:
+                    high = ((code & 0x07) << 18) | (np.int64(data[at + 1] & 0x3F) << 12)
+                    code = high | (np.int64(data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F)
+                    at += 4
+                kind = np.int64(class_of[code] if code < 0x20000 else (_RARE if code <= 0x323AF else _UNSEEN))
+                if code < 0x20000 and is_other[code]:
+                    own[_OTHER] += 1
+            length += 1
+            found |= single[kind]
+            column = counted[kind]
+            own[column] += 1
+            if before >= 0:
+                found |= pair[before, kind]
+                if before == kind:
+                    run += 1
+                    if run < 9:
+                        found |= runs[run, kind]
+                else:
+                    run = 1
+                if before == _STOP and _IS_CLOSER[kind]:
+                    own[_SENTENCES] += 1
+            else:
+                found |= opens[kind]
+                run = 1
+            if 48 <= kind <= 57:
+                number += 1
+                longest = max(longest, number)
+            elif not (number and 48 <= before <= 57 and (kind == 32 or kind == 45 or kind == 46)):
+                number = 0
+            spells = column in (_LATIN, _DIGITS)
+            if spells and not word:
+                own[_WORDS] += 1
+            word = spells
+            if kind == _NEWLINE:
+                own[_LINES] += 1
+            before = kind
+        if before >= 0:
+            found |= closes[before]
+            if before == _STOP:
+                own[_SENTENCES] += 1
+        own[0] = length
+        own[_HAN_COUNT] += own[_COMMON] + own[_LESS]
+        found |= digit_bits[min(longest, 32)]
+        signs[text] = found
