@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import json
 import os
 import sys
@@ -66,6 +67,8 @@ def main(argv: list[str]) -> int:
         near = difflib.get_close_matches(verb, verbs, n=1, cutoff=0.0)[0]
         return complain("", UserError(f"unknown verb {verb!r}", mend=f"nearest: posttrain {near}"))
     try:
+        if rest and (verb, rest[0]) in SUBCOMMANDS:
+            return _named(SUBCOMMANDS[verb, rest[0]])(rest[1:])
         return run_stage(STAGES[verb], rest) if verb in STAGES else COMMANDS[verb][0](rest)
     except PosttrainError as error:
         return complain(verb, error)
@@ -74,10 +77,18 @@ def main(argv: list[str]) -> int:
         return 0
 
 
+def _named(function: str) -> Callable[[list[str]], int]:
+    """Return the function of `module:name`."""
+    module, _, name = function.partition(":")
+    found: Callable[[list[str]], int] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def _overview() -> str:
     lines = ["posttrain VERB [--config FILE] [--set KEY=VALUE …] [--dry-run]", ""]
     lines += [f"  {stage.verb:<11} {stage.help}" for stage in STAGES.values()]
     lines += [f"  {verb:<11} {text}" for verb, (_, text) in COMMANDS.items()]
+    lines += ["", *(f"  {verb} {word}" for verb, word in SUBCOMMANDS)]
     return "\n".join([*lines, "", "posttrain VERB --help says more."])
 
 
@@ -166,9 +177,17 @@ def why(argv: list[str]) -> int:
     parser = _parser("why")
     parser.add_argument("id", help="a row's id (clean_id), or its beginning")
     parser.add_argument("--run", action="append", type=Path, help="where to look; default: runs/")
+    parser.add_argument("--diff", action="store_true", help="show what each cleaning rule did to it")
     options = parser.parse_args(argv)
-    events = story(options.id, options.run or [Path("runs")])
+    roots = options.run or [Path("runs")]
+    events = story(options.id, roots)
     _say(json.dumps(events, ensure_ascii=False, indent=2) if options.json else told(events))
+    if options.diff:
+        from cleaning.commands import difference
+
+        cleaned = [event for event in events if event["stage"] == "clean"]
+        for line in difference(sorted({Path(event["run"]) for event in cleaned}), cleaned[0]["id"] if cleaned else ""):
+            _say(line)
     return 0
 
 
@@ -239,6 +258,11 @@ def check(argv: list[str]) -> int:
     _say(json.dumps({"code": code, "configs": configs, "paths": paths}))
     return 0
 
+
+SUBCOMMANDS = {
+    ("clean", "sample"): "cleaning.commands:sample",
+    ("clean", "review"): "cleaning.commands:review",
+}
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "init": (init, "make a tiny model, a sample, or print a config's JSON Schema"),

@@ -9,18 +9,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 import posttrain_root
+from cleaning.duplicates.config import Duplicates
 from cleaning.policy import find_policy, load_policy
 from cleaning.rules import Rule
-from utils.runs.config import ParallelConfig, StrictModel
+from utils.runs.config import ParallelConfig
 
 SAMPLE = posttrain_root.ROOT / "cleaning" / "sample"
-
-
-class Duplicates(StrictModel):
-    """Which duplicates are dropped."""
-
-    exact: bool = True
-    """Rows whose texts are equal, but for blanks and the way accents are encoded, to those of an earlier row."""
 
 
 class CleanConfig(ParallelConfig):

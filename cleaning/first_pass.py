@@ -11,19 +11,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cleaning.batch import Batch, apply_policy, read_batch
-from cleaning.duplicates.exact import text_hashes
+from cleaning.duplicates import traces
+from cleaning.duplicates.config import Duplicates
+from cleaning.duplicates.traces import Traces
 from cleaning.policy import rule_from
+from cleaning.tasks import unit_of
 from utils.data.formats import Format, format_named
 from utils.data.formats.text_field import text_field_format
 from utils.data.language import HAN, OTHER
 from utils.data.partitions import Partition
 from utils.data.reading import RawRow, read_partition
-from utils.runs.commit import Unit
 
 BATCH_ROWS = 8192
 SPANS_PER_RULE = 3
@@ -44,8 +47,7 @@ FIRST_PASS_SCHEMA = pa.schema(
         ("values", pa.list_(pa.struct([("rule", pa.string()), ("value", pa.float64())]))),
         ("edits", pa.list_(pa.struct([("rule", pa.string()), ("count", pa.int32())]))),
         ("texts", pa.list_(pa.string())),
-        ("hash_high", pa.uint64()),
-        ("hash_low", pa.uint64()),
+        *traces.COLUMNS,
         ("characters", pa.int64()),
         ("tokens", pa.int64()),
     ]
@@ -61,11 +63,6 @@ EDITS_SCHEMA = pa.schema(
         ("end", pa.int32()),
     ]
 )
-
-
-def unit_of(task: dict[str, Any]) -> Unit:
-    """Return the unit that a task commits."""
-    return Unit(Path(task["root"]), task["unit"], task["token"], task.get("attempt", 0))
 
 
 def rows_of(task: dict[str, Any]) -> Iterator[RawRow]:
@@ -85,23 +82,25 @@ def first_pass(task: dict[str, Any]) -> dict[str, Any]:
     """Clean one partition.
 
     Args:
-        task: `partition`, `format`, `text_field`, `policy` (a list of rules), reading limits, and the unit's keys.
+        task: `partition`, `format`, `text_field`, `policy` (a list of rules), `duplicates`, reading limits, and the
+            unit's keys.
 
     """
     rules = [rule_from(parameters) for parameters in task["policy"]]
     fmt, relative = format_of(task), task["partition"]["relative"]
     report: dict[str, Any] = {"rows": 0, "edits": {}, "examples": {}}
-    unit = unit_of(task)
+    unit, duplicates = unit_of(task), Duplicates.model_validate(task["duplicates"])
     with (
         unit.file(f"run/work/first-pass/{task['name']}.parquet") as part,
         unit.file(f"edits/part-{task['name']}.parquet") as spans,
         _writer(part, FIRST_PASS_SCHEMA) as rows_out,
         _writer(spans, EDITS_SCHEMA) as spans_out,
+        Traces(unit, task, duplicates) as traced,
     ):
         rows = rows_of(task)
         while batch_rows := list(islice(rows, BATCH_ROWS)):
             batch = apply_policy(read_batch(batch_rows, fmt), rules)
-            rows_out.write_table(_table(batch, FIRST_PASS_SCHEMA, _columns(batch)))
+            rows_out.write_table(_table(batch, FIRST_PASS_SCHEMA, _columns(batch, traced)))
             spans_out.write_table(pa.Table.from_pylist(_spans(batch, relative), schema=EDITS_SCHEMA))
             _count(report, batch)
     return unit.commit(report)
@@ -122,19 +121,18 @@ def _table(batch: Batch, schema: pa.Schema, frame: pl.DataFrame) -> pa.Table:
     return pa.table({**places, **{name: others[name] for name in others.column_names}}).cast(schema)
 
 
-def _columns(batch: Batch) -> pl.DataFrame:
-    """Return a line per row with what the rules found: reasons, values, edits, changed texts, hash, size."""
+def _columns(batch: Batch, traced: Traces) -> pl.DataFrame:
+    """Return a line per row with what the rules found: reasons, values, edits, changed texts, size; and its traces."""
     rows = pl.LazyFrame({"row": pl.int_range(len(batch.rows), dtype=pl.UInt32, eager=True)})
     joined = rows
-    for part in (_reasons(batch), _edits(batch), _changed_texts(batch), _sizes(batch), text_hashes(batch.texts).lazy()):
+    for part in (_reasons(batch), _edits(batch), _changed_texts(batch), _sizes(batch)):
         joined = joined.join(part, on="row", how="left", maintain_order="left")
-    readable = pl.Series("readable", [error is None for error in batch.errors])
-    empty = pl.col("reasons", "values", "edits").fill_null([])
-    columns = joined.with_columns(empty).collect()
-    return columns.with_columns(
-        reasons=pl.when(readable).then(pl.col("reasons")).otherwise(pl.lit([], dtype=pl.List(pl.String))),
-        hash_high=pl.when(readable).then(pl.col("hash_high")),
-    )
+    readable = np.array([error is None for error in batch.errors], np.bool_)
+    none = pl.lit([], dtype=pl.List(pl.String))
+    columns = joined.with_columns(pl.col("reasons", "values", "edits").fill_null([])).collect()
+    columns = columns.with_columns(reasons=pl.when(pl.Series(readable)).then("reasons").otherwise(none))
+    kept = readable & (columns["reasons"].list.len() == 0).to_numpy()
+    return columns.hstack(traced.add(batch.texts, kept, batch.rows))
 
 
 def _reasons(batch: Batch) -> pl.LazyFrame:

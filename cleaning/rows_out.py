@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from utils.data.formats import Row
 from utils.data.parsing import dump_row
-from utils.data.reading import REPAIRED_BOM, RawRow
+from utils.data.reading import REPAIRED_BOM, RawRow, RawRows
 
 CLEAN_SCHEMA = pa.schema(
     [
@@ -27,6 +28,7 @@ CLEAN_KEYS = tuple(CLEAN_SCHEMA.names)
 
 # A JSON string holds no raw line end, so blanks around one are always between tokens.
 _LINE_END = re.compile(rb"[ \t]*[\r\n][ \t\r\n]*")
+_LF, _CR = b"\n\r"  # as numbers: looked for with memchr
 _BATCH_ROWS = 8192
 
 
@@ -53,12 +55,49 @@ def json_line(raw: RawRow, changed: Row | None, mark: Mark) -> bytes:
 
     """
     row = changed if changed is not None else raw.row or {}
-    carries = any(key in row for key in CLEAN_KEYS)  # cleaned before: our keys are written anew
-    mended = any(repair != REPAIRED_BOM for repair in raw.repairs)
-    if changed is None and not carries and not mended:
-        text = _LINE_END.sub(b" ", raw.raw).strip()
-        return text[:-1].rstrip() + b"," + orjson.dumps(mark.keys())[1:]
-    return dump_row({**{key: value for key, value in row.items() if key not in CLEAN_KEYS}, **mark.keys()})
+    if changed is None and is_plain(row, raw.repairs):
+        return splice(raw.raw, mark)
+    return dump_marked(row, mark)
+
+
+def is_plain(row: Row, repairs: Sequence[str]) -> bool:
+    """Tell whether a row's bytes may be written as they are: they say what was read, and carry no mark of ours."""
+    return row.keys().isdisjoint(CLEAN_KEYS) and (not repairs or all(repair == REPAIRED_BOM for repair in repairs))
+
+
+def plain_rows(rows: RawRows) -> list[bool]:
+    """Return `is_plain` of every row; False for one that was not read."""
+    plain = [row is not None and row.keys().isdisjoint(CLEAN_KEYS) for row in rows.rows]
+    for i, repairs in rows.repairs.items():
+        plain[i] = is_plain(rows.rows[i] or {}, repairs) and plain[i]
+    return plain
+
+
+def splice(raw: bytes, mark: Mark) -> bytes:
+    """Return the bytes of a plain row (a JSON object with a key) as one line, the mark before its last brace."""
+    if _LF in raw or _CR in raw:
+        raw = _LINE_END.sub(b" ", raw)
+    return raw.strip()[:-1].rstrip() + b"," + _tail(mark)
+
+
+def dump_marked(row: Row, mark: Mark) -> bytes:
+    """Return a row as one line of JSON; a mark that it carries already is written anew."""
+    if not row.keys().isdisjoint(CLEAN_KEYS):
+        row = {key: value for key, value in row.items() if key not in CLEAN_KEYS}
+    return dump_row(row)[:-1] + b"," * bool(row) + _tail(mark)
+
+
+def _tail(mark: Mark) -> bytes:
+    """Return the clean_* keys as JSON without the opening brace."""
+    # An id is hexadecimal digits, so nothing in it needs escaping.
+    return b'"clean_id":"%b",%b' % (mark.id.encode(), _after_id(*mark.reasons))
+
+
+@lru_cache(maxsize=1024)
+def _after_id(*reasons: str) -> bytes:
+    keys = Mark("", reasons).keys()
+    del keys["clean_id"]
+    return orjson.dumps(keys)[1:]
 
 
 class RowWriter(Protocol):

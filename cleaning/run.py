@@ -13,7 +13,8 @@ import orjson
 
 from cleaning.assemble import assemble, meta_info, output_names, review_sample, total
 from cleaning.config import CleanConfig
-from cleaning.duplicates.exact import DUPLICATES, find_duplicates
+from cleaning.duplicates.earlier import check_earlier
+from cleaning.duplicates.run import find_duplicates
 from cleaning.first_pass import first_pass, tasks_for
 from cleaning.rules.base import parameters
 from cleaning.second_pass import PARTS, second_pass
@@ -63,6 +64,7 @@ def dry_run(config: CleanConfig) -> dict[str, Any]:
 
 def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     """Clean everything; return the counts."""
+    check_earlier(config.duplicates)
     plan = _plan(config)
     files = {file: found for file, found in plan.items() if found}
     _tell(run, config, plan)
@@ -72,7 +74,7 @@ def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     if not any(first["rows"] for first in firsts):
         raise UserError("no row at all in the input", where=_spell(config), mend="point `input` at files with rows")
     _tell_rowless(run, tasks, firsts)
-    _cluster(run, config, tasks)
+    find_duplicates(run, config.duplicates, tasks, [first["rows"] for first in firsts])
     run.stop.check()
     seconds = run.map("cleaning.run:second_pass", [{**t, "unit": f"second-{t['name']}"} for t in tasks], "pass 2")
     by_file = _by_file(tasks, seconds)
@@ -135,6 +137,7 @@ def _shared(config: CleanConfig, file: InputFile, found: Sequence[Partition]) ->
         "format": _format(config, file, found),
         "text_field": config.text_field,
         "policy": [parameters(rule) for rule in config.policy],
+        "duplicates": config.duplicates.model_dump(mode="json"),
         "max_row_bytes": config.max_row_bytes,
         "invalid_utf8": config.invalid_utf8,
         "seed": config.seed,
@@ -165,20 +168,6 @@ def _format(config: CleanConfig, file: InputFile, partitions: Sequence[Partition
 
 def _order(task: dict[str, Any]) -> tuple[str, int]:
     return task["partition"]["relative"], task["partition"]["index"]
-
-
-def _cluster(run: Run, config: CleanConfig, tasks: Sequence[dict[str, Any]]) -> None:
-    """Find duplicates over all pass-1 parts, once."""
-    import polars as pl
-
-    if run.committed("duplicates") is not None:
-        return
-    parts = [(task["name"], run.inner / "work" / "first-pass" / f"{task['name']}.parquet") for task in tasks]
-    with run.unit("duplicates") as unit:
-        found = find_duplicates(parts) if config.duplicates.exact else pl.DataFrame(schema=DUPLICATES)
-        with unit.file("run/work/duplicates.parquet") as temporary:
-            found.write_parquet(temporary, compression="zstd", row_group_size=1 << 16)
-        unit.commit({"copies": len(found)})
 
 
 def _by_file(tasks: Sequence[dict[str, Any]], reports: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -13,9 +13,10 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from cleaning.duplicates.exact import REASON as EXACT
-from cleaning.first_pass import format_of, rows_of, unit_of
+from cleaning.duplicates.outcome import DUPLICATES_FILE
+from cleaning.first_pass import format_of, rows_of
 from cleaning.rows_out import Mark, RowWriter, json_line, open_writer
+from cleaning.tasks import unit_of
 from utils.data.formats import Format, Row, replace
 from utils.data.ledger import LEDGER_SCHEMA, assert_balanced, write_ledger
 from utils.data.reading import RawRow
@@ -68,10 +69,11 @@ def decisions(task: dict[str, Any]) -> pl.DataFrame:
     """Return the pass-1 part of a task with duplicates joined in: `status`, all `reasons`, sampling priority."""
     root = Path(task["root"])
     rows = pl.scan_parquet(root / "run/work/first-pass" / f"{task['name']}.parquet", glob=False)
-    found = pl.scan_parquet(root / "run/work/duplicates.parquet", glob=False)
-    copies = found.filter(pl.col("part") == task["name"]).drop("part")
+    found = pl.scan_parquet(root / DUPLICATES_FILE, glob=False)
+    copies = found.filter(pl.col("part") == task["name"]).drop("part").rename({"reason": "copy"})
     joined = rows.join(copies, on="source_row", how="left", maintain_order="left")
-    copy = pl.when(pl.col("duplicate_of").is_not_null()).then(pl.lit([EXACT])).otherwise(pl.lit([], pl.List(pl.String)))
+    none = pl.lit([], pl.List(pl.String))
+    copy = pl.when(pl.col("copy").is_not_null()).then(pl.concat_list("copy")).otherwise(none)
     status = (
         pl.when(pl.col("error").is_not_null())
         .then(pl.lit("quarantined"))

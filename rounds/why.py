@@ -121,10 +121,12 @@ def _clean(run: Path, row_id: str, _: Manifest) -> Iterator[Event]:
             "stage": "clean",
             "run": str(run),
             "what": f"{place}: {row['status']}",
+            "id": row["id"],
             "reasons": row["reasons"],
             "edits": edits or None,
             "duplicate_of": row["duplicate_of"],
             "similarity": row["similarity"],
+            "cluster": row["cluster"],
         }
 
 

@@ -1,1 +1,1 @@
-"""Duplicates: exact ones by hash, near ones by MinHash and exact Jaccard, within a run, against others and references."""
+"""Duplicates: exact by hash, near by MinHash and exact Jaccard; in a run, against earlier runs and references."""

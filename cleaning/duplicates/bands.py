@@ -10,8 +10,8 @@ import numpy as np
 
 from cleaning.duplicates.arrays import packed
 from cleaning.duplicates.candidates import candidate_pairs
-from cleaning.duplicates.parts import WHOLE, WORK, Part, band_of, gather_signatures, load_parts, own_offset, total_rows
 from cleaning.duplicates.exact import load_copies
+from cleaning.duplicates.parts import WHOLE, WORK, band_of, gather_signatures, load_parts, own_offset, total_rows
 from cleaning.tasks import unit_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 REPRESENTATIVES = f"{WORK}/representatives.npy"
 
-_BYTES_PER_ROW = 64  # of a slice while its buckets are made: hashes, rows, table, chains
 _BYTES_PER_PAIR = 24  # while pairs are packed and sorted
 _COARSE = np.uint32(16)
 
@@ -147,9 +146,7 @@ class _Search:
         return lefts, rights
 
 
-def _cut(
-    hashes: NDArray[np.uint32], bucket_rows: int, most_pairs: int
-) -> Iterator[tuple[NDArray[np.int64], bool]]:
+def _cut(hashes: NDArray[np.uint32], bucket_rows: int, most_pairs: int) -> Iterator[tuple[NDArray[np.int64], bool]]:
     """Give the places of rows bucket by bucket, in groups of buckets with few enough pairs; large buckets alone.
 
     Mostly all of them make one group, seen without a sort: from how many hashes share their upper bits.
@@ -170,8 +167,3 @@ def _cut(
     of_row = np.repeat(group, sizes)
     for number in np.unique(group[group >= 0]):
         yield order[of_row == number], False
-
-
-def slices(rows: int, memory_budget: int) -> int:
-    """Return into how many pieces a band (or all keys) is cut so that one fits in memory."""
-    return max(1, -(-rows * _BYTES_PER_ROW // (memory_budget // 2)))

@@ -86,7 +86,7 @@ def hopeful(left: Rows, right: Rows, signatures: NDArray[np.uint32], threshold: 
 
 
 @njit(cache=True, nogil=True)
-def _estimate(one, other):  # type: ignore[no-untyped-def]
+def _estimate(one: Rows, other: Rows) -> float:
     """Return the share of equal values of two signatures."""
     equal = np.int32(0)
     for k in range(one.size):
@@ -95,7 +95,7 @@ def _estimate(one, other):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _hopeful(left, right, signatures, least):  # type: ignore[no-untyped-def]
+def _hopeful(left: Rows, right: Rows, signatures: NDArray[np.uint32], least: float) -> NDArray[np.bool_]:
     """Tell which pairs have an estimate of at least `least`."""
     out = np.empty(left.size, np.bool_)
     for i in range(left.size):
@@ -104,7 +104,7 @@ def _hopeful(left, right, signatures, least):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _chains(hashes):  # type: ignore[no-untyped-def]
+def _chains(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return for each place the next with the same hash, or -1, and at a hash's first place how many there are, else 0.
 
     A table of open addresses, filled by half at most.
@@ -132,7 +132,14 @@ def _chains(hashes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _bucket_pairs(hashes, rows, signatures, threshold, least, bucket_rows):  # type: ignore[no-untyped-def]
+def _bucket_pairs(
+    hashes: NDArray[np.uint64],
+    rows: Rows,
+    signatures: NDArray[np.uint32],
+    threshold: float,
+    least: float,
+    bucket_rows: int,
+) -> tuple[Rows, Rows, int, int]:
     """Return left, right, and the number of large buckets and of the rows in them."""
     following, sizes = _chains(hashes)
     room = 0
@@ -151,7 +158,7 @@ def _bucket_pairs(hashes, rows, signatures, threshold, least, bucket_rows):  # t
 
 
 @njit(cache=True, nogil=True)
-def _all_pairs(first, following, rows, left, right, made):  # type: ignore[no-untyped-def]
+def _all_pairs(first: int, following: NDArray[np.int32], rows: Rows, left: Rows, right: Rows, made: int) -> int:
     """Write all pairs of a bucket; return how many pairs there are now."""
     one = first
     while one >= 0:
@@ -165,7 +172,18 @@ def _all_pairs(first, following, rows, left, right, made):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def _led(first, following, rows, signatures, threshold, least, most, left, right, made):  # type: ignore[no-untyped-def]
+def _led(
+    first: int,
+    following: NDArray[np.int32],
+    rows: Rows,
+    signatures: NDArray[np.uint32],
+    threshold: float,
+    least: float,
+    most: int,
+    left: Rows,
+    right: Rows,
+    made: int,
+) -> int:
     """Write the pairs of a large bucket's rows with representatives; return how many pairs there are now."""
     leaders = np.empty(most, np.int64)
     led = 0

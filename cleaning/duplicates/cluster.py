@@ -53,7 +53,7 @@ def neighbours(
 
 
 @njit(cache=True, nogil=True)
-def _root(labels, row):  # type: ignore[no-untyped-def]
+def _root(labels: Rows, row: int) -> int:
     """Return the row that a chain of labels ends in, halving the chain on the way."""
     while labels[row] != row:
         labels[row] = labels[labels[row]]
@@ -62,7 +62,7 @@ def _root(labels, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _join(labels, left, right):  # type: ignore[no-untyped-def]
+def _join(labels: Rows, left: Rows, right: Rows) -> None:
     """Label every row with the smallest row that pairs connect it to."""
     for pair in range(left.size):
         one, other = _root(labels, left[pair]), _root(labels, right[pair])
@@ -72,7 +72,7 @@ def _join(labels, left, right):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _survivors(labels, scores):  # type: ignore[no-untyped-def]
+def _survivors(labels: Rows, scores: NDArray[np.float64]) -> Rows:
     """Return the best row of each row's cluster."""
     best = labels.copy()
     for row in range(labels.size):
@@ -82,7 +82,7 @@ def _survivors(labels, scores):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _adjacent(count, left, right):  # type: ignore[no-untyped-def]
+def _adjacent(count: int, left: Rows, right: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the pairs by row: where each row's begin (count + 1,), and the number of each pair (2 m,)."""
     starts = np.zeros(count + 1, np.int64)
     for pair in range(left.size):
@@ -100,7 +100,9 @@ def _adjacent(count, left, right):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _neighbours(survivors, left, right, similarity):  # type: ignore[no-untyped-def]
+def _neighbours(
+    survivors: Rows, left: Rows, right: Rows, similarity: NDArray[np.float64]
+) -> tuple[Rows, NDArray[np.float64]]:
     """Search breadth first from all survivors at once; each row keeps the best of the neighbours one step nearer."""
     starts, pairs = _adjacent(survivors.size, left, right)
     depth = np.full(survivors.size, -1, np.int64)

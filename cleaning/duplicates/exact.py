@@ -11,6 +11,7 @@ Of each group the first by (source_file, source_row) represents it and is the on
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,12 @@ from cleaning.duplicates.parts import DROPPED, WORK, Part, load_parts, own_offse
 from cleaning.tasks import unit_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 REASON = "exact_duplicate"
 
-SPOKEN = {"row": pl.UInt32, "key": pl.String, "prompt": pl.String, "text": pl.String, "answer": pl.String}
+SPOKEN: dict[str, type[pl.DataType]] = {"row": pl.UInt32, "key": pl.String, "prompt": pl.String, "text": pl.String, "answer": pl.String}
 
 _TURN = "\x1f"
 
@@ -77,24 +79,28 @@ def hash_columns(texts: pl.Series, name: str) -> pl.DataFrame:
     halves = np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
     high, low = (pl.Series(halves[:, half].copy()) for half in (0, 1))
     there = texts.is_not_null()
-    return pl.select(
-        pl.when(there).then(high).alias(f"{name}_high"), pl.when(there).then(low).alias(f"{name}_low")
-    )
+    return pl.select(pl.when(there).then(high).alias(f"{name}_high"), pl.when(there).then(low).alias(f"{name}_low"))
 
 
-def keys_of(parts: list[Part], high: str, low: str, piece: int, pieces: int) -> tuple[NDArray[Any], NDArray[np.uint32]]:
-    """Return the 128-bit keys of one of `pieces` slices of all keys, and their rows: (n,) of `high, low`, (n,) uint32.
+def keys_of(
+    parts: list[Part], name: str, task: dict[str, Any], chosen: Callable[[Part, pa.Table], NDArray[np.bool_]]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """Return the 128-bit keys in a task's slice of all keys, and whose they are: uint64 (n, 2), uint32 (n,) ascending.
 
-    Rows of earlier runs are among them where they were kept there.
+    Args:
+        parts: all.
+        name: of the hash, `hash` or `prompt`.
+        task: with `piece` and `pieces`.
+        chosen: tells of a part, given its columns, which rows (rows,) count.
+
     """
     keys, rows = [np.empty((0, 2), np.uint64)], [np.empty(0, np.uint32)]
+    high, low = f"{name}_high", f"{name}_low"
     for part in parts:
         table = part.columns(high, low, "compared")
-        there = table[high].is_valid().to_numpy() & (table["compared"].to_numpy() >= DROPPED)
-        both = np.stack([table[name].fill_null(0).to_numpy() for name in (high, low)], axis=1)
-        if part.earlier:
-            there &= part.kept()
-        mine = np.flatnonzero(there & (both[:, 1] % np.uint64(pieces) == piece))
+        there = table[high].is_valid().to_numpy() & chosen(part, table)
+        both = np.stack([table[half].fill_null(0).to_numpy() for half in (high, low)], axis=1)
+        mine = np.flatnonzero(there & (both[:, 1] % np.uint64(task["pieces"]) == task["piece"]))
         keys.append(both[mine])
         rows.append((mine + part.offset).astype(np.uint32))
     return np.concatenate(keys), np.concatenate(rows)
@@ -127,11 +133,16 @@ def find_copies(task: dict[str, Any]) -> dict[str, Any]:
 
     """
     unit, parts = unit_of(task), load_parts(task["root"])
-    rows, firsts = first_equals(*keys_of(parts, "hash_high", "hash_low", task["piece"], task["pieces"]))
+    rows, firsts = first_equals(*keys_of(parts, "hash", task, _compared))
     mine = rows >= own_offset(parts)
     with unit.file(copies_file(task["piece"])) as temporary, temporary.open("wb") as file:
         np.save(file, np.stack([rows, firsts], axis=1)[mine])
     return unit.commit({"copies": int(mine.sum())})
+
+
+def _compared(part: Part, table: pa.Table) -> NDArray[np.bool_]:
+    """Tell which rows take part: all readable ones with text, of an earlier run those that it kept."""
+    return part.kept() if part.earlier else np.asarray(table["compared"].to_numpy() >= DROPPED)
 
 
 def copies_file(piece: int) -> str:
@@ -144,4 +155,3 @@ def load_copies(root: Path, pieces: int) -> tuple[NDArray[np.uint32], NDArray[np
     found = np.concatenate([np.empty((0, 2), np.uint32), *(np.load(root / copies_file(n)) for n in range(pieces))])
     order = np.argsort(found[:, 0], kind="stable")
     return found[order, 0], found[order, 1]
-

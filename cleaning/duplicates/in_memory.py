@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.uint32]
 
-PAIRS_AT_ONCE = 1 << 11
+PAIRS_AT_ONCE = 512  # their shingles stay in cache
 
 
 class Found(NamedTuple):
@@ -119,5 +119,5 @@ def _representatives(column: pa.LargeStringArray) -> Rows:
     """Return for each row the first one with the same text (n,)."""
     import polars as pl
 
-    rows = pl.select(text=pl.from_arrow(column)).with_row_index("row")
+    rows = pl.DataFrame({"text": pl.from_arrow(column)}).with_row_index("row")
     return rows.select(pl.col("row").first().over("text"))["row"].to_numpy()

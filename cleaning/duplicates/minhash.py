@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from cleaning.duplicates.shingles import SIZE, WORD_SIZE, Ragged, longest, text_buffers, text_shingles, word_table
+from cleaning.duplicates.shingles import SIZE, WORD_SIZE, Ragged, longest, text_buffers, text_shingles
+from cleaning.duplicates.words import word_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cleaning.duplicates.shingles import Texts, Unit
+    from cleaning.duplicates.shingles import Texts
+    from cleaning.duplicates.words import Unit
 
 NONE = np.uint32(0xFFFFFFFF)
 
@@ -72,12 +74,12 @@ def band_hashes(signatures: NDArray[np.uint32], bands: int = 21, rows: int = 6) 
 
 
 def collision_curve(bands: int, rows: int, at: Sequence[float] = ()) -> list[tuple[float, float]]:
-    """Return (jaccard, probability that two such rows share a band): 1 - (1 - s^r)^b, by default from 0 to 1 by 0.05."""
+    """Return (jaccard, probability that two such rows share a band), 1 - (1 - s^r)^b; by default every 0.05."""
     return [(s, 1 - (1 - s**rows) ** bands) for s in at or [step / 20 for step in range(21)]]
 
 
 @njit(cache=True, nogil=True)
-def _finalised(value):  # type: ignore[no-untyped-def]
+def _finalised(value: np.uint32) -> np.uint32:
     """Return the finaliser of MurmurHash3 for 32 bits."""
     value = np.uint32(value ^ (value >> _16))
     value = np.uint32(value * _FMIX_1)
@@ -87,7 +89,9 @@ def _finalised(value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _minima(hashes, count, a, b, out):  # type: ignore[no-untyped-def]
+def _minima(
+    hashes: NDArray[np.uint32], count: int, a: NDArray[np.uint32], b: NDArray[np.uint32], out: NDArray[np.uint32]
+) -> None:
     """Lower `out` to the smallest permuted value of the finalised hashes.
 
     Eight hashes at a time, so that a, b and the minima are loaded once for eight products; the last hash fills the
@@ -107,7 +111,9 @@ def _minima(hashes, count, a, b, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _signatures(offsets, values, a, b):  # type: ignore[no-untyped-def]
+def _signatures(
+    offsets: NDArray[np.int64], values: NDArray[np.uint32], a: NDArray[np.uint32], b: NDArray[np.uint32]
+) -> NDArray[np.uint32]:
     """Return the signatures of hashes laid out as in a `Ragged`."""
     out = np.full((offsets.size - 1, a.size), NONE, np.uint32)
     buffer = np.empty(longest(offsets) + _BLOCK, np.uint32)
@@ -120,7 +126,15 @@ def _signatures(offsets, values, a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _text_signatures(data, offsets, table, size, word_size, a, b):  # type: ignore[no-untyped-def]
+def _text_signatures(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    table: NDArray[np.uint32],
+    size: int,
+    word_size: int,
+    a: NDArray[np.uint32],
+    b: NDArray[np.uint32],
+) -> NDArray[np.uint32]:
     """Return the signatures of texts."""
     most = longest(offsets)
     hashes = np.empty(most, np.uint64)
@@ -135,7 +149,7 @@ def _text_signatures(data, offsets, table, size, word_size, a, b):  # type: igno
 
 
 @njit(cache=True, nogil=True)
-def _band_hashes(signatures, bands, rows):  # type: ignore[no-untyped-def]
+def _band_hashes(signatures: NDArray[np.uint32], bands: int, rows: int) -> NDArray[np.uint64]:
     """Return a hash per band (bands, n)."""
     out = np.empty((bands, signatures.shape[0]), np.uint64)
     for row in range(signatures.shape[0]):

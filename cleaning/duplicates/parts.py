@@ -5,7 +5,7 @@ A row's global number (uint32) is the offset of its part and its place in it; th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ class Part:
         rows: how many.
         offset: the global number of its first row.
         earlier: it belongs to an earlier run.
+        file: the input file that it is a part of.
 
     """
 
@@ -53,6 +54,7 @@ class Part:
     rows: int
     offset: int
     earlier: bool
+    file: str
 
     @property
     def first_pass(self) -> Path:
@@ -83,16 +85,16 @@ def trace_file(name: str, what: str) -> str:
     return f"{WORK}/{name}.{what}"
 
 
-def numbered(parts: Iterable[tuple[str, str, int, bool]]) -> list[Part]:
-    """Return parts given as (root, name, rows, earlier) with their offsets.
+def numbered(listed: Iterable[Sequence[Any]]) -> list[Part]:
+    """Return parts given as (root, name, rows, earlier, file) with their offsets.
 
     Raises:
         UserError: there are more rows than a uint32 counts.
 
     """
     found, offset = [], 0
-    for root, name, rows, earlier in parts:
-        found.append(Part(root, name, rows, offset, earlier))
+    for root, name, rows, earlier, file in listed:
+        found.append(Part(root, name, rows, offset, earlier, file))
         offset += rows
     if offset >= MOST_ROWS:
         raise UserError(f"{offset} rows are too many to compare at once", mend="cut the input, and use `earlier`")
@@ -111,13 +113,13 @@ def own_offset(parts: list[Part]) -> int:
 
 def dump_parts(parts: list[Part]) -> bytes:
     """Return the parts as JSON."""
-    return orjson.dumps([[p.root, p.name, p.rows, p.earlier] for p in parts])
+    return orjson.dumps([[p.root if p.earlier else "", p.name, p.rows, p.earlier, p.file] for p in parts])
 
 
 def load_parts(root: str | Path) -> list[Part]:
     """Return the parts of a run's search; its own paths start at `root`, wherever that lies now."""
     listed = orjson.loads((Path(root) / PARTS).read_bytes())
-    return numbered((where if earlier else str(root), name, rows, earlier) for where, name, rows, earlier in listed)
+    return numbered((where or str(root), *others) for where, *others in listed)
 
 
 def by_part(parts: list[Part], rows: NDArray[np.uint32]) -> Iterator[tuple[Part, slice, NDArray[np.int64]]]:

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 
     from cleaning.duplicates.shingles import Ragged
 
+    Rows = NDArray[np.uint32]
 
-def shared(sets: Ragged, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> NDArray[np.int64]:
+
+def shared(sets: Ragged, left: Rows, right: Rows) -> NDArray[np.int64]:
     """Return how many shingles the rows left[i] and right[i] of the sets have in common (m,)."""
     return _shared(sets.offsets, sets.values, left, right)
 
 
-def jaccard(sets: Ragged, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> NDArray[np.float64]:
+def jaccard(sets: Ragged, left: Rows, right: Rows) -> NDArray[np.float64]:
     """Return the Jaccard similarity of the rows left[i] and right[i] of the sets (m,); 0 for two empty ones.
 
     In float64, to be compared with a threshold before it is rounded: 7/10 is at least 0.7 there, and not in float32.
@@ -30,7 +32,7 @@ def jaccard(sets: Ragged, left: NDArray[np.uint32], right: NDArray[np.uint32]) -
 
 
 @njit(cache=True, nogil=True)
-def _shared(offsets, values, left, right):  # type: ignore[no-untyped-def]
+def _shared(offsets: NDArray[np.int64], values: NDArray[np.uint64], left: Rows, right: Rows) -> NDArray[np.int64]:
     """Return the number of common values of pairs of ascending rows, by merging them without a branch."""
     out = np.empty(left.size, np.int64)
     for pair in range(left.size):

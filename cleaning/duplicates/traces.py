@@ -36,13 +36,22 @@ _UPPER = np.uint64(32)
 
 
 class Traces:
-    """Writes the traces of one part, batch by batch."""
+    """Writes the traces of one part, batch by batch; as a context manager it completes the files."""
 
-    def __init__(self, unit: Unit, stack: ExitStack, name: str, settings: Duplicates) -> None:
-        self._settings = settings
+    def __init__(self, unit: Unit, task: dict[str, Any], settings: Duplicates) -> None:
+        self._unit, self._name, self._settings = unit, task["name"], settings
+        self._stack = ExitStack()
         self._near: _NearTraces | None = None
-        if settings.near is not None:
-            self._near = stack.enter_context(_NearTraces(unit, stack, name, settings.near))
+
+    def __enter__(self) -> Traces:
+        if self._settings.near is not None:
+            self._near = _NearTraces(self._unit, self._stack, self._name, self._settings.near)
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        if self._near is not None:
+            self._near.close()
+        self._stack.__exit__(*failure)
 
     def add(self, texts: pl.DataFrame, kept: NDArray[np.bool_], rows: list[RawRow] | Any) -> pl.DataFrame:
         """Write a batch's traces; return the columns `COLUMNS`, a line per row.
@@ -80,10 +89,7 @@ class _NearTraces:
         self._texts = TextWriter(file("texts"))
         self._waiting = np.empty((0, near.bands), np.uint32)
 
-    def __enter__(self) -> _NearTraces:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         """Complete the files."""
         self._write_bands(last=True)
         for writer in (self._signatures, self._bands, self._texts):

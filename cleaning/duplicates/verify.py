@@ -1,4 +1,4 @@
-"""Candidates verified: the exact Jaccard similarity of two texts decides, and of two answers where there are answers."""
+"""Candidates verified: the exact Jaccard of two texts decides, and of two answers where there are answers."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def preferences_file(number: int) -> str:
     return f"{WORK}/preferences-{number:05d}.npy"
 
 
-def _pieces(
-    files: list[NDArray[np.uint64]], start: int, end: int, most: int
-) -> Iterator[NDArray[np.uint64]]:
+def _pieces(files: list[NDArray[np.uint64]], start: int, end: int, most: int) -> Iterator[NDArray[np.uint64]]:
     """Give the different pairs with start <= left < end, in order, at most about `most` candidates at a time."""
     bounds = packed(np.array([start, end], np.uint64), np.zeros(2, np.uint64))
     cuts = [np.searchsorted(file, bounds) for file in files]

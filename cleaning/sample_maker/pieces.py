@@ -22,6 +22,7 @@ class Draft:
         pii: `{kind, form, value}` of every piece of personal data.
         survive: `(kind, text)` that must be found in the cleaned row.
         vanish: `(kind, text)` that must not.
+        raw: the line as it stands in the file, where it was written by hand or is broken.
 
     """
 
@@ -37,6 +38,7 @@ class Draft:
     pii: list[dict[str, str]] = field(default_factory=list)
     survive: list[tuple[str, str]] = field(default_factory=list)
     vanish: list[tuple[str, str]] = field(default_factory=list)
+    raw: bytes | None = None
 
     def __post_init__(self) -> None:
         """Take the turns as plain ones unless others are given."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from utils.runs.directory import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -27,6 +30,15 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = [json.dumps(row) for row in made]
         (folder / f"{name}.jsonl").write_text("\n".join([*lines, "broken"]) + "\n")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def keep_handlers():
+    """Give pytest its signal handlers back after a run in this process."""
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
 
 
 @pytest.fixture
@@ -57,6 +69,20 @@ def posttrain(start: Start) -> Callable[..., tuple[int, str, str]]:
         return process.returncode, out, err
 
     return go
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    """Say which tries of which units of a run in this process fail, and how (`tests/support/dying.py`)."""
+    execute = Run._execute
+
+    def plan(**tries):
+        monkeypatch.setenv("DYING", json.dumps(tries))
+        monkeypatch.setattr(
+            Run, "_execute", lambda run, jobs, tasks: execute(run, [f"tests.support.dying:{j}" for j in jobs], tasks)
+        )
+
+    return plan
 
 
 def copy_checkout(target: Path) -> Path:

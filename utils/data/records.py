@@ -69,7 +69,16 @@ def content_id(messages: Iterable[Message]) -> str:
 
     Lone surrogates count as U+FFFD. Neither source nor position enters it.
     """
-    return raw_id(orjson.dumps(_canonical(messages)))
+    return turns_id((message.role, message.content) for message in messages)
+
+
+def turns_id(turns: Iterable[tuple[str, str]]) -> str:
+    """Return the `content_id` of messages that are given as (role, content)."""
+    listed = [{"content": text, "role": role} for role, text in turns]
+    try:
+        return raw_id(orjson.dumps(listed))
+    except TypeError:  # orjson refuses lone surrogates, and nothing else in texts
+        return raw_id(orjson.dumps([turn | {"content": repair_text(turn["content"])} for turn in listed]))
 
 
 def preference_id(prompt: Iterable[Message], chosen: Iterable[Message], rejected: Iterable[Message]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from utils.data.formats.base import Format, Messages, Row, RowError
+from utils.data.formats.base import Format, Messages, Row, RowError, Text
 from utils.data.language import language_of
-from utils.data.records import Preference, Record, content_id, preference_id, to_dicts
+from utils.data.records import Preference, Record, content_id, preference_id, to_dicts, turns_id
 
 _PLAIN = (str, int, float, bool, type(None))
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -23,6 +23,15 @@ def row_id(row: Row, fmt: Format) -> str:
     if (given := _given_id(row)) is not None:
         return given
     return preference_id(*fmt.preference(row)) if fmt.preference else content_id(fmt.messages(row))
+
+
+def id_and_texts(row: Row, fmt: Format) -> tuple[str, list[Text]]:
+    """Return `row_id` and `fmt.texts` of a row, at the cost of one; raises `RowError` as they do."""
+    given = _given_id(row)
+    texts = fmt.texts(row)
+    if given is not None:
+        return given, texts
+    return preference_id(*fmt.preference(row)) if fmt.preference else turns_id(fmt.turns(texts)), texts
 
 
 def record_from_row(row: Row, fmt: Format, source: str) -> Record:

@@ -113,7 +113,7 @@ class RayExecutor:
         try:
             report, worker, node = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
-            cause = error.cause if isinstance(error.cause, BaseException) else error
+            cause = error.cause if isinstance(error.cause, Exception) else error
             if isinstance(cause, PosttrainError):
                 raise cause from error
             attempts.failed(task, cause, fault_of(cause))

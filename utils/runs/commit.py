@@ -20,10 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from utils.errors import RetryLaterError, StageFailedError, UserError
+from utils.errors import PosttrainError, RetryLaterError, StageFailedError, UserError
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CHUNK = 1 << 20
+# How polars and numpy say that the disk is full: without an errno.
+_FULL = re.compile(r"\(os error (28|122)\)|^\d+ requested and \d+ written$")
 
 
 def check_name(name: str, *, where: str) -> str:
@@ -110,16 +112,23 @@ def read_json(path: Path) -> Any:
         raise UserError(f"not JSON: {error}", where=str(path), mend="move it away, then the same command") from error
 
 
+def refuse_full_disk(error: Exception, where: Path) -> None:
+    """Raise what ends a run with exit code 75 when an error says that the disk is full (F4); else do nothing."""
+    if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or _FULL.search(str(error)):
+        raise RetryLaterError(
+            "no space left on the device", where=str(where), mend="free space, same command"
+        ) from error
+
+
 @contextlib.contextmanager
 def disk_full_is_retryable(where: Path) -> Iterator[None]:
     """Turn 'no space left' into exit code 75 (F4)."""
     try:
         yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise RetryLaterError(
-                "no space left on the device", where=str(where), mend="free space, same command"
-            ) from error
+    except PosttrainError:
+        raise
+    except Exception as error:
+        refuse_full_disk(error, where)
         raise
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,8 @@ class Run:
         """Write the last state and give the directory back."""
         self.stop_executor()
         _remove_ray_directory(self.path)
-        self.set_state(state)
+        with contextlib.suppress(OSError):  # a full disk; a dead driver's last state, `running`, is shown as killed
+            self.set_state(state)
         close_log(self.log)
         self._owner.release()
 
@@ -193,7 +194,7 @@ class Run:
             if report := read_report(path):
                 yield report
 
-    @contextmanager
+    @contextlib.contextmanager
     def replaced_file(self, relative: str) -> Iterator[Path]:
         """Yield a temporary path that replaces `relative` when written: for reports, which may be drawn again."""
         final = self.path / relative
@@ -284,7 +285,8 @@ class Run:
 
 def _make_directory(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        with disk_full_is_retryable(path):
+            path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the run directory: {error.strerror}", where=str(path)) from error
 
@@ -299,8 +301,9 @@ def probe_file_system(directory: Path) -> None:
     suffix = f".tmp.{os.getpid()}.{secrets.token_hex(4)}"  # both are removed at the next start, if a kill leaves them
     source, target = directory / f"probe{suffix}", directory / f"probe.published{suffix}"
     try:
-        source.write_bytes(b"probe")
-        published = publish(source, target)
+        with disk_full_is_retryable(directory):
+            source.write_bytes(b"probe")
+            published = publish(source, target)
         if not published or target.read_bytes() != b"probe":
             raise OSError(errno.EIO, "a published file is not what was written")
     except OSError as error:

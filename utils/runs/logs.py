@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -41,6 +42,11 @@ class _Redacting(logging.Formatter):
         return redact(super().format(record))
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing of a line that does not fit on the disk: stderr has it too, and what fails says so itself."""
+
+
 def open_log(verb: str, path: Path | None, *, quiet: bool = False) -> logging.Logger:
     """Return the run's logger.
 
@@ -60,7 +66,7 @@ def open_log(verb: str, path: Path | None, *, quiet: bool = False) -> logging.Lo
     handlers: list[logging.Handler] = [stream]
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        handlers.append(_LogFile(path, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(formatter)
         log.addHandler(handler)
@@ -70,7 +76,8 @@ def open_log(verb: str, path: Path | None, *, quiet: bool = False) -> logging.Lo
 def close_log(log: logging.Logger) -> None:
     """Close a logger's handlers."""
     for handler in list(log.handlers):
-        handler.close()
+        with contextlib.suppress(OSError):  # what it still held does not fit on the disk
+            handler.close()
         log.removeHandler(handler)
 
 

@@ -27,5 +27,5 @@ def check_space(run: Path, needed: int, there: int) -> None:
     """
     more, free = max(0, needed - there), free_bytes(run)
     if more > free:
-        what = f"needs about {more / 1e9:.3g} GB of disk, {free / 1e9:.3g} GB are free"
+        what = f"needs about {more / 1e6:,.1f} MB of disk, {free / 1e6:,.1f} MB are free"
         raise RetryLaterError(what, where=str(run), mend="free space, then the same command; or another output")

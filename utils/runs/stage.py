@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 from utils.data.ledger import assert_balanced
 from utils.errors import PosttrainError, UserError
 from utils.execution.executor import cpu_count
-from utils.runs.commit import read_json, replace_json
+from utils.runs.commit import disk_full_is_retryable, read_json, replace_json
 from utils.runs.config import RunConfig, load_config, resolved
 from utils.runs.directory import Run, make_key
 from utils.runs.logs import redact, redact_tree
@@ -133,10 +133,12 @@ class _Attempt:
             return 0
         inputs = module.inputs(self.config)
         _check_apart(inputs, self.config.output)
-        self.run.open()
+        with disk_full_is_retryable(self.run.path):
+            self.run.open()
         state = "failed"
         try:
-            code = self._keyed(module, inputs)
+            with disk_full_is_retryable(self.run.path):
+                code = self._keyed(module, inputs)
             state = "done"
         except PosttrainError as error:
             state = "interrupted" if error.exit_code in {75, 130, 143} else "failed"

@@ -11,6 +11,7 @@ from utils.data.records import Message
 Row = dict[str, Any]
 Path = tuple[str | int, ...]
 Text = tuple[Path, str, str]  # path in the row, role, text
+Turn = tuple[str, str]  # role, text
 Messages = tuple[Message, ...]
 
 _ROLES = {
@@ -31,6 +32,11 @@ class RowError(ValueError):
     """The row does not hold what its format promises; it goes to quarantine and the rest is read."""
 
 
+def one_each(texts: list[Text]) -> list[Turn]:
+    """Return one turn per text."""
+    return [(role, text) for _, role, text in texts]
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """How one shape of row holds its texts.
@@ -39,7 +45,7 @@ class Format:
         name: what `format:` in a config says.
         matches: tells by keys and shapes whether a row is of this format; never raises.
         texts: every text in the row as (path, role, text), in reading order; raises `RowError`.
-        messages: the conversation; raises `RowError`.
+        turns: the conversation that a row's texts make.
         preference: prompt, chosen and rejected messages, for formats of pairs; raises `RowError`.
 
     """
@@ -47,21 +53,12 @@ class Format:
     name: str
     matches: Callable[[Row], bool]
     texts: Callable[[Row], list[Text]]
-    messages: Callable[[Row], Messages]
+    turns: Callable[[list[Text]], list[Turn]] = one_each
     preference: Callable[[Row], tuple[Messages, Messages, Messages]] | None = None
 
-
-def simple(name: str, matches: Callable[[Row], bool], texts: Callable[[Row], list[Text]]) -> Format:
-    """Return the format in which every text is one message."""
-    return Format(name, matches, texts, _OneMessageEach(texts))
-
-
-@dataclass(frozen=True, slots=True)
-class _OneMessageEach:
-    texts: Callable[[Row], list[Text]]
-
-    def __call__(self, row: Row) -> Messages:
-        return as_messages(self.texts(row))
+    def messages(self, row: Row) -> Messages:
+        """Return the conversation; raises `RowError`."""
+        return tuple(Message(role, text) for role, text in self.turns(self.texts(row)))
 
 
 def as_messages(texts: list[Text]) -> Messages:
@@ -107,6 +104,8 @@ def value_at(row: Row, path: Path) -> Any:
 
 def text_at(row: Row, path: Path) -> str:
     """Return the text at a path; raises `RowError` when it is absent, null or no text."""
+    if len(path) == 1 and type(value := row.get(path[0])) is str:  # type: ignore[arg-type]
+        return value
     value = value_at(row, path)
     if not isinstance(value, str):
         raise RowError(f"{spell(path)} is {'null' if value is None else type(value).__name__}, not a text")
@@ -132,17 +131,23 @@ def role_of(row: Row, path: Path) -> str:
 
 def spoken(row: Row, path: Path, role_key: str = "role", text_key: str = "content") -> list[Text]:
     """Return the turns of a list of objects with a role and a text."""
-    return [
-        ((*path, i, text_key), role_of(row, (*path, i, role_key)), text_at(row, (*path, i, text_key)))
-        for i in range(len(list_at(row, path)))
-    ]
+    found: list[Text] = []
+    for i, turn in enumerate(list_at(row, path)):
+        place = (*path, i, text_key)
+        name, text = (turn.get(role_key), turn.get(text_key)) if type(turn) is dict else (None, None)
+        if type(name) is not str or type(text) is not str or (role := _ROLES.get(name)) is None:
+            role, text = role_of(row, (*path, i, role_key)), text_at(row, place)
+        found.append((place, role, text))
+    return found
 
 
 def alternating(row: Row, path: Path) -> list[Text]:
     """Return the turns of a list of texts: user, assistant and so on."""
-    return [
-        ((*path, i), "assistant" if i % 2 else "user", text_at(row, (*path, i))) for i in range(len(list_at(row, path)))
-    ]
+    found: list[Text] = []
+    for i, text in enumerate(list_at(row, path)):
+        place = (*path, i)
+        found.append((place, "assistant" if i % 2 else "user", text if type(text) is str else text_at(row, place)))
+    return found
 
 
 def turns(row: Row, path: Path, role: str) -> list[Text]:
@@ -168,11 +173,11 @@ def instructed(row: Row, instruction: str, extra: str, answer: str) -> list[Text
     return [((key,), "assistant" if key == answer else "user", text_at(row, (key,))) for key in keys]
 
 
-def question_and_answer(texts: list[Text]) -> Messages:
-    """Return two messages: instruction and non-empty further input joined by a newline, and the last text."""
+def question_and_answer(texts: list[Text]) -> list[Turn]:
+    """Return two turns: instruction and non-empty further input joined by a newline, and the last text."""
     (_, _, question), *extra, (_, _, answer) = texts
     question = "\n".join([question, *(text for _, _, text in extra if text)])
-    return (Message("user", question), Message("assistant", answer))
+    return [("user", question), ("assistant", answer)]
 
 
 def spell(path: Path) -> str:

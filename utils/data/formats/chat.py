@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Row, Text, simple, spoken
+from utils.data.formats.base import Format, Row, Text, spoken
 
 
 def _matches(row: Row) -> bool:
@@ -13,4 +13,4 @@ def _texts(row: Row) -> list[Text]:
     return spoken(row, ("messages",))
 
 
-FORMAT = simple("chat", _matches, _texts)
+FORMAT = Format("chat", _matches, _texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Format, Messages, Row, Text, as_messages, text_at
+from utils.data.formats.base import Format, Messages, Row, Text, Turn, as_messages, one_each, text_at
 
 _KEYS = ("user_input", "completion_a", "completion_b")
 
@@ -15,9 +15,9 @@ def _texts(row: Row) -> list[Text]:
     return [((key,), "user" if key == "user_input" else "assistant", text_at(row, (key,))) for key in _KEYS]
 
 
-def _messages(row: Row) -> Messages:
+def _turns(texts: list[Text]) -> list[Turn]:
     """Return the prompt and the better answer."""
-    return as_messages(_texts(row)[:2])
+    return one_each(texts[:2])
 
 
 def _preference(row: Row) -> tuple[Messages, Messages, Messages]:
@@ -25,4 +25,4 @@ def _preference(row: Row) -> tuple[Messages, Messages, Messages]:
     return (prompt,), (chosen,), (rejected,)
 
 
-FORMAT = Format("comparison", _matches, _texts, _messages, _preference)
+FORMAT = Format("comparison", _matches, _texts, _turns, _preference)

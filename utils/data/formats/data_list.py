@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Row, RowError, Text, alternating, simple
+from utils.data.formats.base import Format, Row, RowError, Text, alternating
 
 
 def _matches(row: Row) -> bool:
@@ -16,4 +16,4 @@ def _texts(row: Row) -> list[Text]:
     return found
 
 
-FORMAT = simple("data_list", _matches, _texts)
+FORMAT = Format("data_list", _matches, _texts)

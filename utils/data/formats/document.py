@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Row, RowError, Text, simple, text_at
+from utils.data.formats.base import Format, Row, RowError, Text, text_at
 
 _KEYS = ("content", "text")
 
@@ -12,10 +12,11 @@ def _matches(row: Row) -> bool:
 
 
 def _texts(row: Row) -> list[Text]:
-    present = [key for key in _KEYS if key in row]
-    if len(present) != 1:
-        raise RowError("both content and text in the row" if present else "neither content nor text in the row")
-    return [((present[0],), "document", text_at(row, (present[0],)))]
+    content, text = "content" in row, "text" in row
+    if content == text:
+        raise RowError("both content and text in the row" if text else "neither content nor text in the row")
+    path = ("text" if text else "content",)
+    return [(path, "document", text_at(row, path))]
 
 
-FORMAT = simple("document", _matches, _texts)
+FORMAT = Format("document", _matches, _texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Format, Messages, Row, Text, instructed, question_and_answer
+from utils.data.formats.base import Format, Row, Text, instructed, question_and_answer
 
 
 def _matches(row: Row) -> bool:
@@ -13,8 +13,4 @@ def _texts(row: Row) -> list[Text]:
     return instructed(row, "instruction", "context", "response")
 
 
-def _messages(row: Row) -> Messages:
-    return question_and_answer(_texts(row))
-
-
-FORMAT = Format("dolly", _matches, _texts, _messages)
+FORMAT = Format("dolly", _matches, _texts, question_and_answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Format, Messages, Row, RowError, Text, as_messages, turns
+from utils.data.formats.base import Format, Messages, Row, RowError, Text, Turn, as_messages, one_each, turns
 
 
 def _matches(row: Row) -> bool:
@@ -48,10 +48,9 @@ def texts(row: Row) -> list[Text]:
     return [text for side in sides(row) for text in side]
 
 
-def messages(row: Row) -> Messages:
+def better(texts: list[Text]) -> list[Turn]:
     """Return the prompt and the chosen answer."""
-    prompt, chosen, _ = sides(row)
-    return as_messages(prompt + chosen)
+    return one_each([text for text in texts if text[0][0] in ("prompt", "chosen")])
 
 
 def preference(row: Row) -> tuple[Messages, Messages, Messages]:
@@ -60,4 +59,4 @@ def preference(row: Row) -> tuple[Messages, Messages, Messages]:
     return as_messages(prompt), as_messages(chosen), as_messages(rejected)
 
 
-FORMAT = Format("preference", _matches, texts, messages, preference)
+FORMAT = Format("preference", _matches, texts, better, preference)

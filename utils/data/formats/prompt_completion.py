@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Row, Text, simple, turns
+from utils.data.formats.base import Format, Row, Text, turns
 
 
 def _matches(row: Row) -> bool:
@@ -13,4 +13,4 @@ def _texts(row: Row) -> list[Text]:
     return turns(row, ("prompt",), "user") + turns(row, ("completion",), "assistant")
 
 
-FORMAT = simple("prompt_completion", _matches, _texts)
+FORMAT = Format("prompt_completion", _matches, _texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Format, Messages, Row, Text, list_at, question_and_answer, text_at
+from utils.data.formats.base import Format, Row, Text, Turn, list_at, question_and_answer, text_at
 
 
 def _matches(row: Row) -> bool:
@@ -19,8 +19,8 @@ def _texts(row: Row) -> list[Text]:
     return found
 
 
-def _messages(row: Row) -> Messages:
-    return question_and_answer(_texts(row)[:3])
+def _turns(texts: list[Text]) -> list[Turn]:
+    return question_and_answer(texts[:3])
 
 
-FORMAT = Format("seed_task", _matches, _texts, _messages)
+FORMAT = Format("seed_task", _matches, _texts, _turns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.data.formats.base import Row, Text, simple, spoken
+from utils.data.formats.base import Format, Row, Text, spoken
 
 
 def _matches(row: Row) -> bool:
@@ -13,4 +13,4 @@ def _texts(row: Row) -> list[Text]:
     return spoken(row, ("conversations",), "from", "value")
 
 
-FORMAT = simple("sharegpt", _matches, _texts)
+FORMAT = Format("sharegpt", _matches, _texts)

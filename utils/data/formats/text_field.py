@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from utils.data.formats.base import Format, Row, Text, simple, text_at
+from utils.data.formats.base import Format, Row, Text, text_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,4 @@ class _TextOf:
 
 def text_field_format(field: str) -> Format:
     """Return the format whose one text, of role document, is the column `field`."""
-    return simple("text_field", _Has(field), _TextOf(field))
+    return Format("text_field", _Has(field), _TextOf(field))
