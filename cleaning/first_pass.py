@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from cleaning.batch import Batch, apply_policy, read_batch
 from cleaning.duplicates import traces
 from cleaning.duplicates.config import Duplicates
+from cleaning.duplicates.reference import ReferenceMatches
 from cleaning.duplicates.traces import Traces
 from cleaning.policy import rule_from
 from cleaning.tasks import unit_of
@@ -48,6 +49,8 @@ FIRST_PASS_SCHEMA = pa.schema(
         ("edits", pa.list_(pa.struct([("rule", pa.string()), ("count", pa.int32())]))),
         ("texts", pa.list_(pa.string())),
         *traces.COLUMNS,
+        ("reference_id", pa.string()),
+        ("reference_similarity", pa.float32()),
         ("characters", pa.int64()),
         ("tokens", pa.int64()),
     ]
@@ -96,11 +99,12 @@ def first_pass(task: dict[str, Any]) -> dict[str, Any]:
         _writer(part, FIRST_PASS_SCHEMA) as rows_out,
         _writer(spans, EDITS_SCHEMA) as spans_out,
         Traces(unit, task, duplicates) as traced,
+        ReferenceMatches(unit, task, duplicates.reference) as matched,
     ):
         rows = rows_of(task)
         while batch_rows := list(islice(rows, BATCH_ROWS)):
             batch = apply_policy(read_batch(batch_rows, fmt), rules)
-            rows_out.write_table(_table(batch, FIRST_PASS_SCHEMA, _columns(batch, traced)))
+            rows_out.write_table(_table(batch, FIRST_PASS_SCHEMA, _columns(batch, traced, matched)))
             spans_out.write_table(pa.Table.from_pylist(_spans(batch, relative), schema=EDITS_SCHEMA))
             _count(report, batch)
     return unit.commit(report)
@@ -121,7 +125,7 @@ def _table(batch: Batch, schema: pa.Schema, frame: pl.DataFrame) -> pa.Table:
     return pa.table({**places, **{name: others[name] for name in others.column_names}}).cast(schema)
 
 
-def _columns(batch: Batch, traced: Traces) -> pl.DataFrame:
+def _columns(batch: Batch, traced: Traces, matched: ReferenceMatches) -> pl.DataFrame:
     """Return a line per row with what the rules found: reasons, values, edits, changed texts, size; and its traces."""
     rows = pl.LazyFrame({"row": pl.int_range(len(batch.rows), dtype=pl.UInt32, eager=True)})
     joined = rows
@@ -131,8 +135,9 @@ def _columns(batch: Batch, traced: Traces) -> pl.DataFrame:
     none = pl.lit([], dtype=pl.List(pl.String))
     columns = joined.with_columns(pl.col("reasons", "values", "edits").fill_null([])).collect()
     columns = columns.with_columns(reasons=pl.when(pl.Series(readable)).then("reasons").otherwise(none))
-    kept = readable & (columns["reasons"].list.len() == 0).to_numpy()
-    return columns.hstack(traced.add(batch.texts, kept, batch.rows))
+    references = matched.add(batch)
+    clean = (columns["reasons"].list.len() == 0) & references["reference_id"].is_null()
+    return columns.hstack(references).hstack(traced.add(batch.texts, readable & clean.to_numpy(), batch.rows))
 
 
 def _reasons(batch: Batch) -> pl.LazyFrame:

@@ -27,7 +27,8 @@ _MIX = 0x9E3779B97F4A7C15
 _WORD = 1 << 24
 """Set beside what a character folds to: it is part of a word."""
 _PAIR_BITS = 18
-"""The first two characters of all phrases make a Bloom filter of 2¹⁸ bits: 32 KiB, so that it stays in a core's cache."""
+"""What phrases begin with makes three Bloom filters of 2¹⁸ bits, small enough for a core's cache: the first two
+characters of all, those of the phrases that may begin inside a word, the first three (two, of a phrase of two)."""
 
 
 class Found(NamedTuple):
@@ -90,14 +91,15 @@ class PhraseSearch:
         edges: dict[int, int] = {}
         last: list[int] = [-1]
         following = np.full(len(phrases), -1, np.int32)
-        pairs = np.zeros((1 << _PAIR_BITS) >> 3, np.uint8)
+        whole = [not is_cjk(phrase) for phrase in phrases]
+        pairs = np.zeros((3, (1 << _PAIR_BITS) >> 3), np.uint8)
         if any(len(phrase) == 1 for phrase in phrases):
             pairs[:] = 0xFF
         for number, phrase in enumerate(phrases):
             codes = [ord(character) for character in folded(phrase)]
-            if len(codes) > 1:
-                bit = _hash((codes[0] << 21) | codes[1], _PAIR_BITS)
-                pairs[bit >> 3] |= 1 << (bit & 7)
+            for rows, first in (([0] if whole[number] else [0, 1], codes[:2]), ([2], codes[:3])):
+                bit = _hash(_begin(first), _PAIR_BITS)
+                pairs[rows, bit >> 3] |= 1 << (bit & 7)
             state = 0
             for code in codes:
                 state = edges.setdefault((state << 21) | code, len(last))
@@ -106,7 +108,7 @@ class PhraseSearch:
             following[number], last[state] = last[state], number
         self._pairs, self._last, self._following = pairs, np.array(last, np.int32), following
         self._keys, self._states = _hash_table(edges)
-        self._whole = np.array([not is_cjk(phrase) for phrase in phrases], np.bool_)
+        self._whole = np.array(whole, np.bool_)
 
     @property
     def nbytes(self) -> int:
@@ -135,6 +137,11 @@ class PhraseSearch:
             room = size
 
 
+def _begin(codes: list[int]) -> int:
+    """Return one number for the first two or three characters of a phrase."""
+    return (codes[0] << 21 | sum(codes[1:2])) + (sum(codes[2:3]) << 42)
+
+
 def _hash(key: int, bits: int) -> int:
     return ((key * _MIX) & 0xFFFFFFFFFFFFFFFF) >> (64 - bits)
 
@@ -157,7 +164,7 @@ _BYTES = Array(uint8, 1, "C", readonly=True)
 
 @njit(
     int64(
-        _BYTES, Array(int64, 1, "C", readonly=True), _INT32, Array(uint8, 1, "C"), Array(int64, 1, "C"), _INT32, _INT32,
+        _BYTES, Array(int64, 1, "C", readonly=True), _INT32, Array(uint8, 2, "C"), Array(int64, 1, "C"), _INT32, _INT32,
         _INT32, Array(boolean, 1, "C"), Array(int32, 2, "C"),
     ),
     cache=True, nogil=True, boundscheck=False,
@@ -169,7 +176,7 @@ def _find(data, ends, code_of, pairs, keys, states, last, following, whole, out)
         shift -= np.uint64(1)
     for text in range(ends.size - 1):
         longest = max(longest, ends[text + 1] - ends[text])
-    codes = np.empty(longest + 1, np.int32)
+    codes = np.zeros(longest + 2, np.int32)
     size = 0
     for text in range(ends.size - 1):
         at, end, length = ends[text], ends[text + 1], 0
@@ -189,13 +196,19 @@ def _find(data, ends, code_of, pairs, keys, states, last, following, whole, out)
                 at += 4
             codes[length] = code_of[code] if code < 0x20000 else code
             length += 1
-        codes[length] = 0
+        codes[length] = codes[length + 1] = before = np.int32(0)
         for start in range(length):
             key = (np.int64(codes[start] & 0x1FFFFF) << 21) | np.int64(codes[start + 1] & 0x1FFFFF)
             bit = (np.uint64(key) * np.uint64(_MIX)) >> np.uint64(64 - _PAIR_BITS)
-            if not (pairs[bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))) & 1:
+            inside = codes[start] & before & _WORD
+            before = codes[start]
+            if not (pairs[1 if inside else 0, bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))) & 1:
                 continue
-            inside = start > 0 and codes[start] & codes[start - 1] & _WORD
+            third = key + (np.int64(codes[start + 2] & 0x1FFFFF) << 42)
+            bit3 = (np.uint64(third) * np.uint64(_MIX)) >> np.uint64(64 - _PAIR_BITS)
+            two = pairs[2, bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))
+            if not (two | pairs[2, bit3 >> np.uint64(3)] >> np.uint8(bit3 & np.uint64(7))) & 1:
+                continue
             state, place = np.int64(0), start
             while place < length:
                 key = (state << 21) | np.int64(codes[place] & 0x1FFFFF)

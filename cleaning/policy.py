@@ -19,22 +19,67 @@ _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
 
 
 class Policy(StrictModel):
-    """What a policy file holds."""
+    """What a policy file holds.
+
+    `extends` names another policy, whose rules come first. Of these, `without` leaves some out, `before` puts rules in
+    front of one, and a rule of the same name in `rules` takes the place of one; all other `rules` follow at the end.
+    Rules go by their `name`, or by `rule` when they have none.
+    """
 
     description: str = ""
     """For whom it is."""
+    extends: str | None = None
+    """The name of a shipped policy, or the path of a policy file."""
+    without: tuple[str, ...] = ()
+    """Rules of the extended policy that this one has not."""
+    before: dict[str, list[Rule]] = Field(default_factory=dict)
+    """Rules to put in front of a rule of the extended policy."""
     rules: list[Rule] = Field(default_factory=list)
     """In the order in which they are applied; the first failing one gives a dropped row its reason."""
 
 
 def load_policy(path: Path) -> Policy:
-    """Read a policy file.
+    """Read a policy file; what it extends is worked in, so `rules` are all that apply.
 
     Raises:
         UserError: with file, line, key and the nearest valid name.
 
     """
-    return load_config(Policy, path)
+    return _loaded(path, ())
+
+
+def _loaded(path: Path, seen: tuple[Path, ...]) -> Policy:
+    policy = load_config(Policy, path)
+    if policy.extends is None:
+        if policy.without or policy.before:
+            raise UserError("without and before need extends", where=str(path))
+        return policy
+    chain = (*seen, path.resolve())
+    base = find_policy(policy.extends)
+    if base.resolve() in chain:
+        raise UserError(f"{policy.extends} extends what extends it", where=str(path))
+    rules = _extended(_loaded(base, chain).rules, policy, path)
+    return Policy(description=policy.description, rules=rules)
+
+
+def _extended(base: list[Rule], policy: Policy, path: Path) -> list[Rule]:
+    """Return a policy's rules within those of the one that it extends."""
+    known = [rule.reason for rule in base]
+    for name in (*policy.without, *policy.before):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise UserError(
+                f"{policy.extends} has no rule {name!r}", where=str(path), mend=f"nearest: {' '.join(near)}"
+            )
+    own = {rule.reason: rule for rule in policy.rules}
+    if len(own) < len(policy.rules):
+        raise UserError("two rules of one name", where=str(path), mend="give one a `name:` of its own")
+    rules: list[Rule] = []
+    for rule in base:
+        rules += policy.before.get(rule.reason, [])
+        if rule.reason not in policy.without:
+            rules.append(own.pop(rule.reason, rule))
+    return rules + list(own.values())
 
 
 def find_policy(name: str) -> Path:

@@ -44,9 +44,7 @@ def prose_of(texts: Texts, at: np.ndarray) -> Texts:
     """
     found = [prose(texts.text[number]) for number in at]
     roles, places = [texts.role[number] for number in at], [texts.place[number] for number in at]
-    cut_down = replace(
-        texts, row=texts.row[at], place=places, role=roles, text=found, scan=scanner().scan(found)
-    )
+    cut_down = replace(texts, row=texts.row[at], place=places, role=roles, text=found, scan=scanner().scan(found))
     code = is_code(cut_down)
     if code.any():
         cut_down.text = ["" if bare else text for text, bare in zip(found, code, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ class ReadTexts:
 
     """
 
-    rows: RawRows
+    rows: Sequence[RawRow]
     ids: list[str]
     errors: list[str | None]
     row: np.ndarray
@@ -37,28 +37,27 @@ class ReadTexts:
     text: list[str]
 
 
-def read_texts(rows: Iterable[RawRow], fmt: Format | None) -> ReadTexts:
+def read_texts(rows: Sequence[RawRow], fmt: Format | None) -> ReadTexts:
     """Return the texts of rows as columns; a row that does not fit the format keeps the reason instead."""
-    batch = rows if isinstance(rows, RawRows) else RawRows.of(rows)
     ids: list[str] = []
-    errors: list[str | None] = [None] * len(batch)
+    errors: list[str | None] = [None] * len(rows)
     texts: list[Text] = []
     sizes: list[int] = []
-    for number, row in enumerate(batch.rows):
+    for number, row in enumerate(rows.rows if isinstance(rows, RawRows) else [raw.row for raw in rows]):
         found: list[Text] = []
         if row is None or fmt is None:
-            errors[number] = batch.errors.get(number) or "no row of the file is of a known format"
+            errors[number] = rows[number].error or "no row of the file is of a known format"
         else:
             try:
                 given, found = id_and_texts(row, fmt)
             except RowError as error:
                 errors[number] = f"not of format {fmt.name}: {error}"
-        ids.append(given if errors[number] is None else raw_id(batch.raws[number]))
+        ids.append(given if errors[number] is None else raw_id(rows[number].raw))
         texts += found
         sizes.append(len(found))
     _, role, text = zip(*texts, strict=True) if texts else ((), (), ())
     counts = np.array(sizes, np.uint32)
     begins = np.repeat(np.cumsum(counts, dtype=np.uint32) - counts, counts)
-    numbers = np.repeat(np.arange(len(batch), dtype=np.uint32), counts)
+    numbers = np.repeat(np.arange(len(rows), dtype=np.uint32), counts)
     place = np.arange(len(texts), dtype=np.uint32) - begins
-    return ReadTexts(batch, ids, errors, numbers, place, role, list(text))
+    return ReadTexts(rows, ids, errors, numbers, place, role, list(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -73,28 +73,32 @@ def plain_rows(rows: RawRows) -> list[bool]:
     return plain
 
 
+def marked_line(raw: bytes, changed: Row | None, mark: Mark) -> bytes:
+    """Return one line of JSONL without its end: the bytes of a plain row, or what it says now, and the mark."""
+    return splice(raw, mark) if changed is None else dump_marked(changed, mark)
+
+
 def splice(raw: bytes, mark: Mark) -> bytes:
     """Return the bytes of a plain row (a JSON object with a key) as one line, the mark before its last brace."""
     if _LF in raw or _CR in raw:
         raw = _LINE_END.sub(b" ", raw)
-    return raw.strip()[:-1].rstrip() + b"," + _tail(mark)
+    given, reasons = mark
+    # An id is hexadecimal digits: nothing in it needs escaping.
+    return b'%b,"clean_id":"%b",%b' % (raw.strip()[:-1].rstrip(), given.encode(), _after_id(*reasons))
 
 
 def dump_marked(row: Row, mark: Mark) -> bytes:
     """Return a row as one line of JSON; a mark that it carries already is written anew."""
     if not row.keys().isdisjoint(CLEAN_KEYS):
         row = {key: value for key, value in row.items() if key not in CLEAN_KEYS}
-    return dump_row(row)[:-1] + b"," * bool(row) + _tail(mark)
-
-
-def _tail(mark: Mark) -> bytes:
-    """Return the clean_* keys as JSON without the opening brace."""
-    # An id is hexadecimal digits, so nothing in it needs escaping.
-    return b'"clean_id":"%b",%b' % (mark.id.encode(), _after_id(*mark.reasons))
+    given, reasons = mark
+    comma = b"," if row else b""
+    return b'%b%b"clean_id":"%b",%b' % (dump_row(row)[:-1], comma, given.encode(), _after_id(*reasons))
 
 
 @lru_cache(maxsize=1024)
 def _after_id(*reasons: str) -> bytes:
+    """Return the keys of a mark that follow `clean_id`, and the closing brace."""
     keys = Mark("", reasons).keys()
     del keys["clean_id"]
     return orjson.dumps(keys)[1:]
@@ -105,6 +109,11 @@ class RowWriter(Protocol):
 
     def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
         """Write one row."""
+
+    def write_many(
+        self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]
+    ) -> None:
+        """Write some of the rows, by position; `changed` has what is said by those that are not plain."""
 
     def close(self) -> None:
         """Write what is held back."""
@@ -119,6 +128,13 @@ class JsonlWriter:
     def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
         """Write one line."""
         self._stream.write(json_line(raw, changed, mark) + b"\n")
+
+    def write_many(
+        self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]
+    ) -> None:
+        """Write a line each."""
+        lines = [marked_line(rows.raws[i], changed.get(i), marks[i]) for i in which]
+        self._stream.write(b"\n".join([*lines, b""]))
 
     def close(self) -> None:
         """Close the file."""
@@ -140,6 +156,13 @@ class ParquetWriter:
         self._held.append({**(changed if changed is not None else raw.row or {}), **mark.keys()})
         if len(self._held) >= _BATCH_ROWS:
             self._flush()
+
+    def write_many(
+        self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]
+    ) -> None:
+        """Hold rows, write a batch."""
+        for i in which:
+            self.write(rows[i], changed.get(i), marks[i])
 
     def close(self) -> None:
         """Write the last batch and the footer."""

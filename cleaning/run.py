@@ -13,7 +13,8 @@ import orjson
 
 from cleaning.assemble import assemble, meta_info, output_names, review_sample, total
 from cleaning.config import CleanConfig
-from cleaning.duplicates.earlier import check_earlier
+from cleaning.duplicates.earlier import checked_earlier
+from cleaning.duplicates.reference import load_references, reference_files
 from cleaning.duplicates.run import find_duplicates
 from cleaning.first_pass import first_pass, tasks_for
 from cleaning.rules.base import parameters
@@ -41,7 +42,12 @@ def inputs(config: CleanConfig) -> list[Path]:
 
     """
     _refuse_overlap(config)
-    return [file.path for file in find_files(config.input)]
+    duplicates = config.duplicates
+    return [
+        *(file.path for file in find_files(config.input)),
+        *reference_files(duplicates.reference),
+        *checked_earlier(duplicates),
+    ]
 
 
 def dry_run(config: CleanConfig) -> dict[str, Any]:
@@ -64,12 +70,13 @@ def dry_run(config: CleanConfig) -> dict[str, Any]:
 
 def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     """Clean everything; return the counts."""
-    check_earlier(config.duplicates)
     plan = _plan(config)
     files = {file: found for file, found in plan.items() if found}
     _tell(run, config, plan)
     tasks = [task for file, found in files.items() for task in tasks_for(found, _shared(config, file, found))]
     tasks.sort(key=_order)
+    if config.duplicates.reference is not None:
+        load_references(run, config.duplicates.reference)
     firsts = run.map("cleaning.run:first_pass", tasks, "pass 1")
     if not any(first["rows"] for first in firsts):
         raise UserError("no row at all in the input", where=_spell(config), mend="point `input` at files with rows")

@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from cleaning.duplicates.outcome import DUPLICATES_FILE
+from cleaning.duplicates.reference import REASON as REFERENCE
 from cleaning.first_pass import format_of, rows_of
 from cleaning.rows_out import Mark, RowWriter, json_line, open_writer
 from cleaning.tasks import unit_of
@@ -66,7 +67,11 @@ def second_pass(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def decisions(task: dict[str, Any]) -> pl.DataFrame:
-    """Return the pass-1 part of a task with duplicates joined in: `status`, all `reasons`, sampling priority."""
+    """Return the pass-1 part of a task with duplicates joined in: `status`, all `reasons`, sampling priority.
+
+    Reasons are the rules' in the policy's order, then of duplicates. A row that is both a copy and a reference names
+    the row that it copies; the reference is in `run/work/reference/`.
+    """
     root = Path(task["root"])
     rows = pl.scan_parquet(root / "run/work/first-pass" / f"{task['name']}.parquet", glob=False)
     found = pl.scan_parquet(root / DUPLICATES_FILE, glob=False)
@@ -74,6 +79,7 @@ def decisions(task: dict[str, Any]) -> pl.DataFrame:
     joined = rows.join(copies, on="source_row", how="left", maintain_order="left")
     none = pl.lit([], pl.List(pl.String))
     copy = pl.when(pl.col("copy").is_not_null()).then(pl.concat_list("copy")).otherwise(none)
+    referred = pl.when(pl.col("reference_id").is_not_null()).then(pl.lit([REFERENCE])).otherwise(none)
     status = (
         pl.when(pl.col("error").is_not_null())
         .then(pl.lit("quarantined"))
@@ -83,8 +89,13 @@ def decisions(task: dict[str, Any]) -> pl.DataFrame:
     )
     # The id is a hash already: its first 60 bits, mixed with the seed, draw rows whatever their order.
     drawn = pl.col("id").str.slice(0, 15).str.to_integer(base=16, dtype=pl.Int64) ^ _mixed(task["seed"])
-    decided = joined.with_columns(reasons=pl.concat_list("reasons", copy)).with_columns(status=status, drawn=drawn)
-    return decided.collect()
+    decided = joined.with_columns(
+        reasons=pl.concat_list("reasons", copy, referred),
+        duplicate_of=pl.coalesce("duplicate_of", "reference_id"),
+        similarity=pl.coalesce("similarity", "reference_similarity"),
+        cluster=pl.coalesce("cluster", "reference_id"),
+    )
+    return decided.with_columns(status=status, drawn=drawn).collect()
 
 
 def _mixed(seed: int) -> int:

@@ -105,12 +105,14 @@ def _neighbours(
 ) -> tuple[Rows, NDArray[np.float64]]:
     """Search breadth first from all survivors at once; each row keeps the best of the neighbours one step nearer."""
     starts, pairs = _adjacent(survivors.size, left, right)
-    depth = np.full(survivors.size, -1, np.int64)
-    nearest = np.arange(survivors.size).astype(np.uint32)
+    depth = np.empty(survivors.size, np.int64)
+    nearest = np.empty(survivors.size, np.uint32)
     best = np.ones(survivors.size, np.float64)
     queue = np.empty(survivors.size, np.uint32)
     seen = 0
     for row in range(survivors.size):
+        depth[row] = -1
+        nearest[row] = row
         if survivors[row] == row:
             depth[row] = 0
             queue[seen] = row

@@ -73,7 +73,7 @@ class Duplicates(StrictModel):
     """Near duplicates; null does not look for them."""
     reference: Reference | None = None
     """Sets of texts that may not be in the output (decontamination)."""
-    earlier: list[Path] = []
+    earlier: list[Path] = Field(default_factory=list)
     """Finished cleaning runs with the same settings: rows that repeat what they kept are dropped here."""
     memory_budget: int = Field(default=2 << 30, ge=16 << 20)
     """Bytes that one task of the search may hold, apart from 16 per row."""

@@ -24,8 +24,8 @@ def settings_of(duplicates: Duplicates) -> dict[str, Any]:
     return found
 
 
-def check_earlier(duplicates: Duplicates) -> None:
-    """Refuse an earlier run that cannot be used.
+def checked_earlier(duplicates: Duplicates) -> list[Path]:
+    """Return the earlier runs, each checked.
 
     Raises:
         UserError: it is not finished, no cleaning run, was made with other settings, or its work files are gone.
@@ -36,6 +36,7 @@ def check_earlier(duplicates: Duplicates) -> None:
         _check_settings(run, report["settings"], settings_of(duplicates))
         for part in _own_parts(run):
             _check_files(run, part, near=duplicates.near is not None)
+    return duplicates.earlier
 
 
 def earlier_parts(duplicates: Duplicates) -> Iterator[tuple[str, str, int, bool, str]]:

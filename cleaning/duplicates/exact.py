@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 REASON = "exact_duplicate"
 
-SPOKEN: dict[str, type[pl.DataType]] = {"row": pl.UInt32, "key": pl.String, "prompt": pl.String, "text": pl.String, "answer": pl.String}
+SPOKEN = pl.Schema(
+    {"row": pl.UInt32, "key": pl.String, "prompt": pl.String, "text": pl.String, "answer": pl.String}
+)
 
 _TURN = "\x1f"
 

@@ -154,7 +154,7 @@ def _band_hashes(signatures: NDArray[np.uint32], bands: int, rows: int) -> NDArr
     out = np.empty((bands, signatures.shape[0]), np.uint64)
     for row in range(signatures.shape[0]):
         for band in range(bands):
-            value = np.uint64(band + 1)
+            value = np.uint64(band + 1) * _BAND
             for i in range(band * rows, (band + 1) * rows):
                 value = (value ^ signatures[row, i]) * _BAND
                 value ^= value >> _32

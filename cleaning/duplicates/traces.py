@@ -58,7 +58,7 @@ class Traces:
 
         Args:
             texts: of readable rows, after the rules: `row, role, text`.
-            kept: rows (n,) that no rule drops: the others take no part in near duplicates.
+            kept: rows (n,) that no rule or reference drops: the others take no part in near duplicates.
             rows: as read (n,).
 
         """

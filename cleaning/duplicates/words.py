@@ -23,26 +23,13 @@ BASE = np.uint64(0xD6E8FEB86659FD93)
 _MIX = np.uint64(0x94D049BB133111EB)
 _32 = np.uint64(32)
 
+# By the first word of a character's name in Unicode.
+SCRIPTS_WITHOUT_BLANKS = {"CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH", "BOPOMOFO"}
+SCRIPTS_WITHOUT_BLANKS |= {"HANGUL", "THAI", "LAO", "TIBETAN", "MYANMAR", "KHMER"}
+
 _SOLID, _LETTER, _CODE = np.uint32(1 << 31), np.uint32(1 << 30), np.uint32((1 << 21) - 1)
-_PLANES = 0x20000  # above are Han up to _HAN_END, and nothing else that words are made of
+_PLANES = 0x20000  # from here to _HAN_END all is Han, and beyond are no letters
 _HAN_END = 0x323B0
-_SOLID_RANGES = (
-    (0x0E00, 0x1100),  # Thai, Lao, Tibetan, Burmese; Georgian is taken out again
-    (0x1100, 0x1200),
-    (0x1780, 0x1800),
-    (0x3005, 0x3008),
-    (0x3041, 0x3130),
-    (0x3131, 0x3190),
-    (0x31A0, 0x31C0),
-    (0x31F0, 0x3200),
-    (0x3400, 0x4DC0),
-    (0x4E00, 0xA000),
-    (0xA960, 0xA980),
-    (0xAC00, 0xD800),
-    (0xF900, 0xFB00),
-    (0xFF66, 0xFFE0),
-)
-_GEORGIAN = (0x10A0, 0x1100)
 
 
 @cache
@@ -55,13 +42,13 @@ def word_table(unit: Unit) -> NDArray[np.uint32]:
         return np.zeros(0, np.uint32)
     table = np.zeros(sys.maxunicode + 1, np.uint32)
     for code in range(_PLANES):
-        kind = unicodedata.category(chr(code))[0]
+        character = chr(code)
+        kind = unicodedata.category(character)[0]
         if kind in "LMN":
-            table[code] = ord(chr(code).lower()[0]) | (0 if kind == "N" else int(_LETTER))
+            table[code] = ord(character.lower()[0]) | (0 if kind == "N" else int(_LETTER))
+            if kind != "N" and unicodedata.name(character, "").partition(" ")[0] in SCRIPTS_WITHOUT_BLANKS:
+                table[code] |= _SOLID
     table[_PLANES:_HAN_END] = np.arange(_PLANES, _HAN_END, dtype=np.uint32) | _LETTER | _SOLID
-    for start, end in _SOLID_RANGES:
-        table[start:end] |= np.where(table[start:end] & _LETTER, _SOLID, np.uint32(0))
-    table[slice(*_GEORGIAN)] &= ~_SOLID
     return table
 
 

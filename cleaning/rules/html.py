@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
 
 from cleaning.characters import LETTERS, of
+from cleaning.html_markdown import is_page, to_markdown
+from cleaning.protect import CODE, MATHS, TABLE, spans
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
 
@@ -38,6 +42,7 @@ _HIDDEN = (
     (re.compile(r"<style\b[^<>]{0,2000}+>(?s:.*?)</style\s*+>", re.I), re.compile(r"</style\s*+>", re.I)),
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_FENCES = ("```", "~~~")
 _BREAKING = re.compile(rf"br|{_BLOCK}", re.IGNORECASE)
 
 
@@ -81,10 +86,35 @@ def _is_break(match: re.Match[str]) -> bool:
     return bool(before.strip()) and (after not in ("", "\n") or not match["close"]) and after != "\n"
 
 
+def _as_markdown(text: str) -> str:
+    """Convert a page; fences of Markdown between its tags stay, unless it has code of its own."""
+    code = [] if "<pre" in text else spans(text, frozenset({CODE}))
+    fences = [at for at in code if text.startswith(_FENCES, at[0])]
+    parts, start = [], 0
+    for first, end in [*fences, (len(text), len(text))]:
+        free = text[start:first]
+        parts += [to_markdown(free) if is_page(free) else free, text[first:end]]
+        start = end
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip())
+
+
 class Html(EditRule):
-    """Removes real tags and comments, decodes entities once."""
+    """Removes real tags and comments, decodes entities once; or turns a page's HTML into Markdown."""
+
+    # Addresses stand in tags, and HTML writes their `&` as `&amp;`.
+    protected: ClassVar[frozenset[str]] = frozenset({CODE, MATHS, TABLE})
 
     rule: Literal["html"] = "html"
+    to: Literal["text", "markdown"] = "text"
+    """`markdown` keeps code, tables, lists, headings, emphasis and links, for conversations saved as HTML. A page is
+    then read as a whole: `protect` is false unless it is set, and only fences of Markdown stay."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_pages_whole(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("to") == "markdown":
+            return {"protect": False, **given}
+        return given
 
     @property
     def trigger(self) -> Trigger:
@@ -95,6 +125,11 @@ class Html(EditRule):
         """Remove comments, scripts and styles whole, then tags, then decode."""
         texts, counts = [], []
         for text in segments.texts:
+            if self.to == "markdown" and is_page(text):
+                page, tags = _as_markdown(text), len(_TAG.findall(text))
+                texts.append(page)
+                counts.append(max(1, tags))
+                continue
             text, hidden = _without_hidden(text) if "<" in text else (text, 0)
             text, tags = _without_tags(text) if "<" in text else (text, 0)
             decoded = _ENTITY.sub(_text_of, text) if "&" in text else text

@@ -2,72 +2,67 @@
 
 from __future__ import annotations
 
-import datetime
-import re
-from typing import ClassVar, Literal
+from collections import Counter
+from typing import ClassVar, Literal, get_args
 
-from cleaning.characters import DIGITS, LETTERS, of
+from cleaning.characters import DIGITS, HAN, LETTERS, of
+from cleaning.personal.kinds import DOCUMENTATION, FORMS, Form, Kind, Match
 from cleaning.protect import CODE, MATHS
-from cleaning.rules.base import Edited, EditRule, Replacement, Segments, substitute
+from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
 
-Kind = Literal["email", "cn_id", "phone"]
-
-# Not a remote (`git@host:path`), not part of a longer word or path.
-_EMAIL = re.compile(
-    r"(?<![\w.+%/@-])[A-Za-z0-9][\w.+%-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}"
-    r"(?![\w@-]|:[\w~/]|\.\w)",
-    re.ASCII,
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+_PATTERN = (
+    r"@[A-Za-z0-9]|[0-9](?:[ ()（）.-]{0,2}[0-9]){6}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|"
+    r"(?i:qq|[vw]x ?[:：])|扣扣|企鹅|Q[群0-9]|(?i:微信|薇信|威信|v信|加微|加v ?[:：]|wechat|weixin)|公众号|"
+    r"sk-|A[KS]IA|gh[pousr]_|github_|glpat-|hf_|AIza|xox[a-z]-|k_live_|k_test_|eyJ"
 )
-_CN_ID = re.compile(r"(?<![\w.])[1-9]\d{16}[\dXx](?![\w]|\.\d)", re.ASCII)
-# Mainland mobile numbers: eleven digits from 13 to 19. Not inside a longer number, a decimal or a calculation.
-_PHONE = re.compile(
-    r"(?<![\w.,+*/=^$-])(?<![+*/=^×÷≈-] )(?:\+86[- ]?|86[- ])?1[3-9]\d(?:(?P<gap>[- ]?)\d{4}(?P=gap)\d{4})"
-    r"(?![\w,*/^%-]|\.\d| ?[*/=^×÷+<>%])",
-    re.ASCII,
-)
-
-# GB 11643-1999: weights of the first seventeen digits and the check digit by remainder of eleven.
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECK = "10X98765432"
-
-
-def is_cn_id(number: str) -> bool:
-    """Tell whether eighteen characters are a resident identity number: a birthday and the right check digit."""
-    try:
-        born = datetime.date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
-    except ValueError:
-        return False
-    remainder = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, number, strict=False)) % 11
-    return born.year >= 1850 and _CHECK[remainder] == number[17].upper()
-
-
-def _cn_id(match: re.Match[str]) -> str:
-    return "<cn_id>" if is_cn_id(match.group()) else match.group()
-
-
-_STEPS: dict[Kind, tuple[re.Pattern[str], Replacement]] = {
-    "email": (_EMAIL, "<email>"),
-    "cn_id": (_CN_ID, _cn_id),
-    "phone": (_PHONE, "<phone>"),
-}
 
 
 class PersonalData(EditRule):
-    """Replaces e-mail addresses, Chinese identity numbers and mobile numbers by `<email>`, `<cn_id>`, `<phone>`."""
+    """Replaces personal data by `<email>`, `<cn_id>`, `<phone>` and so on, each kind by its name.
+
+    Identity numbers, bank cards and social credit codes must have the right check digit; names and numbers of WeChat
+    and QQ must follow a word that says so; addresses of machines must be public ones.
+    """
 
     protected: ClassVar[frozenset[str]] = frozenset({CODE, MATHS})
 
     rule: Literal["personal_data"] = "personal_data"
-    kinds: tuple[Kind, ...] = ("email", "cn_id", "phone")
+    kinds: tuple[Kind, ...] = _KINDS
     """What is replaced."""
+    documentation: bool = False
+    """Replace addresses at example.com, .test and the like too, which RFC 2606 keeps for documentation."""
 
     @property
     def trigger(self) -> Trigger:
-        """An address, or a number as long as a telephone's."""
+        """An address, a number of four digits, a word before a name, or the prefix of a key."""
         word = LETTERS | DIGITS
-        return Trigger(pairs=((word | of("._-+%"), of("@")),), digits=11)
+        names = (HAN | of(":： "), LETTERS | of("_"))
+        keys = tuple((of(one), of(two)) for one, two in ("k-", "KI", "SI", "p_", "o_", "u_", "s_", "r_", "k_", "b_"))
+        more = ((of("t"), of("-")), (of("f"), of("_")), (of("I"), of("z")), (of("o"), of("x")), (of("y"), of("J")))
+        addresses = (word | of("._-+%"), of("@"))
+        return Trigger(pairs=(addresses, names, *keys, *more), digits=4, pattern=_PATTERN)
 
     def apply(self, segments: Segments) -> Edited:
-        """Replace each kind, in the order of `kinds`."""
-        return substitute(segments.texts, *(_STEPS[kind] for kind in self.kinds))
+        """Replace each kind, in the order of `FORMS`."""
+        kinds: Counter[str] = Counter()
+        texts, counts = [], []
+        for text in segments.texts:
+            before = kinds.total()
+            for kind, form in FORMS.items():
+                if kind in self.kinds and any(need in text for need in form.needs):
+                    text = self._replaced(text, kind, form, kinds)
+            texts.append(text)
+            counts.append(kinds.total() - before)
+        return Edited(texts, counts, kinds)
+
+    def _replaced(self, text: str, kind: Kind, form: Form, kinds: Counter[str]) -> str:
+        def replacement(match: Match) -> str:
+            if not form.is_meant(match) or (not self.documentation and DOCUMENTATION.search(match.group())):
+                return match.group()
+            kinds[kind] += 1
+            start, end = match.start(form.value) - match.start(), match.end(form.value) - match.start()
+            return f"{match.group()[:start]}<{kind}>{match.group()[end:]}"
+
+        return form.pattern.sub(replacement, text)

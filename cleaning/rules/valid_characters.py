@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+import unicodedata
+from typing import TYPE_CHECKING, Literal
 
-from cleaning.characters import BREAKS, CONTROLS, INVISIBLE, JOINER
+from cleaning.characters import BREAKS, CONTROLS, EMOJI, INVISIBLE, JOINER, TAIL, Classes, of
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # Format characters without a width. Arabic number signs and the like are visible, so they are not here; neither are
 # variation selectors, which choose the picture of an emoji.
@@ -38,17 +42,58 @@ _SYMBOLS = str.maketrans(_SYMBOL_FONT)
 _DROPPED = rf"[[\p{{Cc}}\p{{Co}}\p{{Cn}}{_INVISIBLE}]--[\n\t\r{_BREAKS}]]"
 
 
+# What is shown as a picture: with that form by default, by a selector, or in the planes of pictures. Check marks and
+# stars are signs of text, digits in keycaps numbers: neither is in here.
+_PLANES, _TONES = "\U0001f000-\U0001faff", "\U0001f3fb-\U0001f3ff"
+_PICTURES = f"\u231a\u231b\u23e9-\u23fa\u2600-\u27bf\u2b00-\u2bff{_PLANES}"
+_PICTURE = (
+    rf"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[☹☺❣❤]|[\p{{Emoji_Presentation}}&&[{_PICTURES}]]"
+    rf"|[\p{{Extended_Pictographic}}&&[{_PLANES}]]|[\p{{Extended_Pictographic}}&&[{_PICTURES}]]\ufe0f)"
+    rf"[\ufe0f{_TONES}]*(?:\u200d[{_PICTURES}][\ufe0f{_TONES}]*)*"
+)
+# C1 controls have the class of what else the second byte of UTF-8 shows as.
+_C1 = TAIL - of("“”‘’–—…•‹›«»·\u00a0")
+
+
+def _name(picture: str) -> str:
+    """Return `:thumbs_up_sign:`, the Unicode name in the form of chat programs, `:flag_cn:` for a flag."""
+    if len(picture) == 2 and all("\U0001f1e6" <= c <= "\U0001f1ff" for c in picture):
+        return f":flag_{''.join(chr(ord(c) - 0x1F1E6 + ord('a')) for c in picture)}:"
+    parts = [c for c in picture if c not in "\u200d\ufe0f" and not "\U0001f3fb" <= c <= "\U0001f3ff"]
+    return f":{'_'.join(unicodedata.name(c, 'emoji').lower().replace(' ', '_') for c in parts)}:"
+
+
+def _without_pictures(column: pl.Series) -> pl.Series:
+    """Remove emoji; one that stands between blanks takes one of them along."""
+    return column.str.replace_all(f"(?m)(^| )(?:(?:{_PICTURE})+ )+", "$1").str.replace_all(_PICTURE, "")
+
+
+def _named_pictures(column: pl.Series) -> pl.Series:
+    """Replace emoji by their names, longest first, so that no part of one is taken for another."""
+    import polars as pl
+
+    texts = column.to_list()
+    for at, own in enumerate(column.str.extract_all(_PICTURE).to_list()):
+        for picture in sorted(set(own), key=len, reverse=True):
+            texts[at] = texts[at].replace(picture, _name(picture))
+    return pl.Series(texts, dtype=pl.String)
+
+
 class ValidCharacters(EditRule):
-    """Drops unreadable characters; keeps newlines, tabs, signs, accents, kana and emoji; mends Symbol font signs."""
+    """Drops unreadable characters; keeps newlines, tabs, signs, accents and kana; mends Symbol font signs."""
 
     rule: Literal["valid_characters"] = "valid_characters"
+    emoji: Literal["keep", "remove", "text"] = "keep"
+    """What becomes of emoji; `text` writes their names: `:thumbs_up_sign:`."""
 
     @property
     def trigger(self) -> Trigger:
         """Any of them; the expression knows them exactly."""
+        unreadable = rf"[[\p{{Cc}}\p{{Co}}\p{{Cn}}{_INVISIBLE}{_BREAKS}{_JOINERS}]--[\n\t\r]]"
+        pictures: Classes = EMOJI if self.emoji != "keep" else frozenset()
         return Trigger(
-            characters=INVISIBLE | JOINER | BREAKS | CONTROLS,
-            pattern=rf"[[\p{{Cc}}\p{{Co}}\p{{Cn}}{_INVISIBLE}{_BREAKS}{_JOINERS}]--[\n\t\r]]",
+            characters=INVISIBLE | JOINER | BREAKS | CONTROLS | _C1 | pictures,
+            pattern=f"{unreadable}|{_PICTURE}" if pictures else unreadable,
         )
 
     def apply(self, segments: Segments) -> Edited:
@@ -57,6 +102,9 @@ class ValidCharacters(EditRule):
 
         before = pl.Series([text.translate(_SYMBOLS) for text in segments.texts], dtype=pl.String)
         count = before.str.count_matches(_DROPPED) + before.str.count_matches(f"[{_BREAKS}]")
+        if self.emoji != "keep":
+            count += before.str.count_matches(_PICTURE)
+            before = _without_pictures(before) if self.emoji == "remove" else _named_pictures(before)
         text = before.str.replace_all(_DROPPED, "").str.replace_all(f"\u000d?[{_BREAKS}]", "\n")
         joiners = text.str.contains(f"[{_JOINERS}]").to_list()
         texts, counts = text.to_list(), count.to_list()

@@ -5,29 +5,61 @@ from __future__ import annotations
 CARRIERS = {
     "zh": {
         "email": ["有疑问可以写信到 {}。", "讲义索取：{}，两天内回复。", "请把报名表发送至{}，邮件标题写明姓名。"],
-        "cn_id": ["讲师身份证号：{}，入校登记时要用。", "参加者王某的身份证号码是{}。", "保险登记的身份证件号码为 {}，请核对。"],
+        "cn_id": [
+            "讲师身份证号：{}，入校登记时要用。",
+            "参加者王某的身份证号码是{}。",
+            "保险登记的身份证件号码为 {}，请核对。",
+        ],
         "mobile": ["联系人李老师，电话 {}。", "现场找不到教室就打{}，随时有人接听。", "手机：{}（也可以发短信）。"],
         "landline": ["办公室电话：{}，工作日上午有人。", "请拨打 {} 预约座位。", "咨询热线为{}。"],
         "bank_card": ["报名费请汇入银行卡 {}，开户名王某。", "讲课费打到卡号{}即可。", "收款账户（储蓄卡）：{}。"],
-        "credit_code": ["主办单位的统一社会信用代码为 {}。", "开票信息里的税号是{}，请勿写错。", "信用代码：{}，发票抬头同单位名称。"],
-        "ip": ["课件放在服务器 {} 上，内网可以下载。", "直播推流地址的主机是{}。", "昨晚有人从 IP {} 反复登录，已经封禁。"],
+        "credit_code": [
+            "主办单位的统一社会信用代码为 {}。",
+            "开票信息里的税号是{}，请勿写错。",
+            "信用代码：{}，发票抬头同单位名称。",
+        ],
+        "ip": [
+            "课件放在服务器 {} 上，内网可以下载。",
+            "直播推流地址的主机是{}。",
+            "昨晚有人从 IP {} 反复登录，已经封禁。",
+        ],
         "wechat_id": ["加微信 {} 进学习群。", "助教的微信号：{}，备注姓名。", "想要回放的同学请添加微信号{}。"],
         "qq": ["答疑 QQ群：{}。", "也可以加 QQ {} 留言。", "客服QQ：{}，周末休息。"],
-        "api_key": ["演示程序里的密钥 {} 下课后会作废。", "配置文件中写着 API key：{}，发布前必须换掉。", "接口密钥为 {} ，请不要外传。"],
+        "api_key": [
+            "演示程序里的密钥 {} 下课后会作废。",
+            "配置文件中写着 API key：{}，发布前必须换掉。",
+            "接口密钥为 {} ，请不要外传。",
+        ],
     },
     "en": {
-        "email": ["Questions? Write to {}.", "Send the form to {} before Friday.", "Our secretary ({}) keeps the list."],
+        "email": [
+            "Questions? Write to {}.",
+            "Send the form to {} before Friday.",
+            "Our secretary ({}) keeps the list.",
+        ],
         "cn_id": ["For the gate we need an ID number, for example {}.", "The speaker's Chinese ID card number is {}."],
         "mobile": ["Call Ms Li on {} if you get lost.", "The caretaker's mobile is {}.", "Text {} for a seat."],
         "landline": ["The office answers on {} in the morning.", "Ring {} to book.", "Telephone: {}, weekdays only."],
         "bank_card": ["Please pay the fee to card {}.", "Refunds go to the bank card {} on file.", "Card number: {}."],
         "credit_code": ["The host's unified social credit code is {}.", "Put credit code {} on the invoice."],
-        "ip": ["Slides are on the server at {}.", "The stream runs on {}, port 8080.", "We blocked {} after many failed logins."],
-        "wechat_id": ["Add me on WeChat: {}.", "The WeChat ID of the group's host is {}.", "WeChat ID: {}, please say who you are."],
+        "ip": [
+            "Slides are on the server at {}.",
+            "The stream runs on {}, port 8080.",
+            "We blocked {} after many failed logins.",
+        ],
+        "wechat_id": [
+            "Add me on WeChat: {}.",
+            "The WeChat ID of the group's host is {}.",
+            "WeChat ID: {}, please say who you are.",
+        ],
         "qq": ["You can also reach us on QQ: {}.", "Our QQ number is {}.", "QQ group: {}, open to all."],
-        "api_key": ["The demo uses the API key {} until tonight.", "Someone left {} in the script; revoke that key.", "api_key: {} (test only)."],
+        "api_key": [
+            "The demo uses the API key {} until tonight.",
+            "Someone left {} in the script; revoke that key.",
+            "api_key: {} (test only).",
+        ],
     },
-}  # fmt: skip
+}
 
 # What must not be taken for personal data; {id}, {card} and {code} are numbers whose check digits are wrong.
 LOOK_ALIKES = {

@@ -31,7 +31,7 @@ def soil(draft: Draft, kind: str, sentences: list[str], dice: Dice) -> Draft:
 def _markup(draft: Draft, sentences: list[str], dice: Dice) -> str:
     """Leave tags, entities and comments as careless extraction from pages does."""
     first, *others = sentences
-    style = dice.randrange(4)
+    style = dice.randrange(5)
     if style == 0:
         pieces, planted = [f"<p>{first}</p>", *(f"<p>{other}</p>" for other in others)], ["<p>", "</p>"]
     elif style == 1:
@@ -39,12 +39,24 @@ def _markup(draft: Draft, sentences: list[str], dice: Dice) -> str:
     elif style == 2:
         opening = '<span style="color:#333">'
         pieces, planted = [f"{opening}{first}</span>&nbsp;", *others], [opening, "</span>", "&nbsp;"]
+    elif style == 3:
+        end, entity = ("。", "&#12290;") if draft.lang == "zh" else (".", "&#46;")
+        pieces, planted = [sentence.replace(end, entity) for sentence in sentences], [entity]
     else:
-        comment = "<!-- 广告位 -->" if draft.lang == "zh" else "<!-- ad slot 3 -->"
-        pieces, planted = [first + comment, *(f'<div class="para">{x}</div>' for x in others)], [comment, "<div", "</div>"]
-    draft.vanish += [("markup", text) for text in planted]
+        pieces, planted = [f'<div class="para">{sentence}</div>' for sentence in sentences], ["<div", "</div>"]
+    text = joined(draft.lang, pieces)
+    draft.vanish += [("markup", one) for one in planted if one in text]
     draft.survive += [("text", sentence) for sentence in sentences]
-    return joined(draft.lang, pieces)
+    return text
+
+
+def _comment(draft: Draft, sentences: list[str], dice: Dice) -> str:
+    """Leave a comment; not in instructions, where it may be what the row is about."""
+    comment = "<!-- 广告位 -->" if draft.lang == "zh" else "<!-- ad slot 3 -->"
+    at = dice.randrange(1, len(sentences))
+    draft.vanish.append(("comment", comment))
+    draft.survive += [("text", sentence) for sentence in sentences]
+    return joined(draft.lang, [*sentences[:at], comment, *sentences[at:]])
 
 
 def _invisible(draft: Draft, sentences: list[str], dice: Dice) -> str:
@@ -102,7 +114,7 @@ def _repetition(draft: Draft, sentences: list[str], dice: Dice) -> str:
 
 def _blanks(draft: Draft, sentences: list[str], dice: Dice) -> str:
     """Windows line ends, blanks before them, empty lines."""
-    draft.vanish += [("blanks", "\r"), ("blanks", "\n\n\n\n")]
+    draft.vanish += [("blanks", "\r"), ("blanks", "\n\n\n")]
     draft.survive += [("text", sentence) for sentence in sentences]
     return f"{sentences[0]}  \r\n" + "\r\n\r\n\r\n\r\n".join(sentences[1:]) + dice.choice(["\r\n", " \t\n\n"])
 
@@ -130,6 +142,7 @@ def _url(draft: Draft, sentences: list[str], dice: Dice) -> str:
 
 KINDS: dict[str, Soil] = {
     "markup": _markup,
+    "comment": _comment,
     "invisible": _invisible,
     "mojibake": _mojibake,
     "punctuation": _punctuation,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
-from cleaning.sample_maker.banks import joined
+from cleaning.sample_maker.banks import Topic, joined
 from cleaning.sample_maker.dirt import soil
 from cleaning.sample_maker.pieces import Draft
-from cleaning.sample_maker.resemblance import is_different
+from cleaning.sample_maker.resemblance import UNRELATED, is_different
 from cleaning.sample_maker.row_maker import RowMaker
 
-_DIRT = ("markup", "invisible", "mojibake", "punctuation", "repetition", "blanks", "ads", "ads", "url")
+_DIRT = ("markup", "comment", "invisible", "mojibake", "punctuation", "repetition", "blanks", "ads", "ads", "url")
 _NEAR, _HALF, _EXACT, _CLEANED, _SHORT = 14, 8, 10, 4, 3
 _VALUES_OF_FORM = 4
-_SENTENCES = 9
 _TRIES = 200
 
 
@@ -22,10 +22,12 @@ class Documents(RowMaker):
 
     def rows(self) -> list[Draft]:
         """Return all documents, copies last."""
-        for topic, other in zip(self.topics, [*self.topics[1:], self.topics[0]], strict=True):
-            sentences = [*topic.facts, *self.dice.sample(other.facts, _SENTENCES - len(topic.facts))]
+        for number, (topic, other) in enumerate(self._neighbours()):
+            sentences = [*topic.facts, *other.facts]
             draft = Draft(self.lang, [joined(self.lang, sentences)])
-            self.take(soil(draft, self.dice.choice(_DIRT), sentences, self.dice))
+            soil(draft, _DIRT[number % len(_DIRT)], sentences, self.dice)
+            if not self.take(draft):
+                raise ValueError(f"too near to another document: {draft.turns}")
         for forms in self.forms(_VALUES_OF_FORM):
             self.take_first(partial(self._with_personal, forms))
         singles = [self._clean() for _ in range(_EXACT + _CLEANED)]
@@ -39,10 +41,15 @@ class Documents(RowMaker):
         self.copies(singles, _EXACT, _CLEANED)
         return self.drafts
 
+    def _neighbours(self) -> Iterator[tuple[Topic, Topic]]:
+        """Give pairs of topics, of which no two are the same; every topic is in four."""
+        for distance in (1, 5):
+            yield from zip(self.topics, [*self.topics[distance:], *self.topics[:distance]], strict=True)
+
     def _digest(self) -> Draft:
         """Return an article on three topics, a paragraph each."""
         chosen = self.dice.sample(self.topics, 3)
-        return Draft(self.lang, ["\n".join(joined(self.lang, self.dice.sample(x.facts, 3)) for x in chosen)])
+        return Draft(self.lang, ["\n".join(joined(self.lang, self.dice.sample(x.facts, 4)) for x in chosen)])
 
     def _clean(self) -> Draft:
         return self.take_first(self._digest)
@@ -58,7 +65,8 @@ class Documents(RowMaker):
         for _ in range(_TRIES):
             *kept, _ = first.turns[0].split("\n")
             twin = Draft(self.lang, ["\n".join([*kept, self._digest().turns[0].split("\n")[0]])])
-            if is_different(self.lang, first.turns, twin.turns):
+            apart = self.crowd.nearest(twin.plain, [first.plain]) <= UNRELATED
+            if apart and is_different(self.lang, first.turns, twin.turns):
                 break
         else:
             raise ValueError(f"no half twin of {first.turns}")

@@ -17,14 +17,13 @@ _PII = {
 _MARKUP = {
     ("zh", 8): ["<b>", "<br>", "&nbsp;"],
     ("zh", 29): ['<div class="step">', "</div>"],
-    ("zh", 30): ["<!-- 广告位 -->"],
     ("en", 7): ["&amp;", "&#40;"],
     ("en", 9): ["<i>", "<br/>"],
 }
 _INVISIBLE = {("zh", 12): ["\u200b", "\u202e"], ("en", 16): ["\u00ad", "\ufeff"]}
 _BLANKS = {("zh", 13): ["\r"], ("en", 8): ["\n\n\n"]}
 _SURVIVE = {
-    ("zh", 3): ("code", "    for x in items:\n        if 0<x and x>1:\n            seen[x] = \"&lt;b&gt;\""),
+    ("zh", 3): ("code", '    for x in items:\n        if 0<x and x>1:\n            seen[x] = "&lt;b&gt;"'),
     ("zh", 4): ("formula", "$$\nc=\\sqrt{a^2+b^2}\n$$"),
     ("zh", 5): ("table", "| 绿茶 | 80 ℃ | 2 分钟 |\n| 乌龙 | 95 ℃ | 1 分钟 |"),
     ("zh", 6): ("number", "3.14159265358979"),
@@ -36,14 +35,14 @@ _SURVIVE = {
     ("zh", 20): ("list", "1. 太阳能\n2. 风能\n3. 水能"),
     ("zh", 23): ("text", "<p> 标签表示一个段落，浏览器会在它前后留出空白，例如 <p>你好</p>。"),
     ("zh", 28): ("code", "`wc -l  文件名`"),
-    ("en", 2): ("code", "std::vector<int> twice(std::vector<int> v) {\n\n\n    for (auto& x : v) x = x<<1;   \n    return v;\n}"),
+    ("en", 2): ("code", "(std::vector<int> v) {\n\n\n    for (auto& x : v) x = x<<1;   \n    return v;\n}"),
     ("en", 3): ("formula", "\\(x=\\frac{-b\\pm\\sqrt{b^2-4ac}}{2a}\\)"),
     ("en", 4): ("text", "then x < 3 and y > 5 both hold."),
     ("en", 5): ("text", "Entering costs $5 and leaving $10."),
     ("en", 10): ("table", "| tea | 40 mg |\n| coffee | 95 mg |"),
     ("en", 11): ("text", "The <div> tag groups other elements"),
     ("en", 18): ("code", "`a  b` keeps two blanks"),
-}  # fmt: skip
+}
 
 
 def edge_rows(lang: str) -> list[Draft]:

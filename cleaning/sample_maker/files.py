@@ -83,7 +83,9 @@ def _write_parquet(path: Path, rows: Iterable[Any]) -> None:
     pq.write_table(pa.Table.from_pylist(list(rows)), path, compression="zstd", row_group_size=100)
 
 
-def dealt(drafts: Sequence[Draft], names: Sequence[str], takes: Callable[[str, Draft], bool], dice: random.Random) -> Placed:
+def dealt(
+    drafts: Sequence[Draft], names: Sequence[str], takes: Callable[[str, Draft], bool], dice: random.Random
+) -> Placed:
     """Return the drafts, shuffled, dealt out to those of the files that take them."""
     files: dict[str, list[Draft]] = {name: [] for name in sorted(names)}
     for draft in dice.sample(drafts, len(drafts)):
@@ -112,7 +114,7 @@ def pairs(placed: Placed) -> list[dict[str, Any]]:
     kin: dict[str, list[tuple[list[Any], Draft]]] = {}
     for name, rows in placed:
         for number, draft in enumerate(rows):
-            if (key := draft.group or draft.family):
+            if key := draft.group or draft.family:
                 kin.setdefault(key, []).append(([name, number], draft))
     return [
         {

@@ -9,6 +9,7 @@ from cleaning.sample_maker.banks import Topic, joined, read_solid
 from cleaning.sample_maker.carriers import LOOK_ALIKES, NOTICES, PASSAGES, SAME_ANSWER
 from cleaning.sample_maker.dirt import soil
 from cleaning.sample_maker.pieces import Draft
+from cleaning.sample_maker.resemblance import UNRELATED
 from cleaning.sample_maker.row_maker import RowMaker
 from cleaning.sample_maker.twins import about_both, half_twin
 
@@ -49,7 +50,8 @@ class Instructions(RowMaker):
         for question, answer in SAME_ANSWER[self.lang]:
             self._must(Draft(self.lang, [question, answer]))
         for topic in self.dice.sample(self.topics, _EMPTY):
-            turns = [topic.title + ("是什么？" if self.lang == "zh" else "?"), self.dice.choice(["", " ", "\n"])]
+            question = f"{topic.title}是什么？" if self.lang == "zh" else f"What about {topic.title}?"
+            turns = [question, self.dice.choice(["", " ", "\n"])]
             self._must(Draft(self.lang, turns, status="dropped", reasons=["minimum_length"], dirt=["empty"]))
 
     def _about_topics(self) -> None:
@@ -57,8 +59,11 @@ class Instructions(RowMaker):
         for number, topic in enumerate(self.topics):
             facts = self.dice.sample(topic.facts, 6)
             first, second, third = self.dice.sample(topic.questions, 3)
-            self._must(self._about(first, third, facts[:3]))
-            self._must(self._about(first if number % 4 == 0 else second, third, facts[3:]))
+            rows = [self._about(first, third, facts[:3])]
+            rows.append(self._about(first if number % 4 == 0 else second, third, facts[3:]))
+            for draft in rows:
+                draft.family = f"prompt-{self.lang}-{number}" if number % 4 == 0 else None
+                self._must(draft)
 
     def _about(self, question: str, further: str, facts: list[str]) -> Draft:
         """Return an answer of three facts: dirty, clean, or as a conversation of two turns."""
@@ -106,11 +111,13 @@ class Instructions(RowMaker):
         """Two rows that share half of their sentences; both stay."""
         draft, facts, topics = self._long()
         twin = Draft(self.lang, half_twin(draft, facts, topics, self.dice))
+        while self.crowd.nearest(twin.plain, [draft.plain]) > UNRELATED:
+            twin = Draft(self.lang, half_twin(draft, facts, topics, self.dice))
         draft.family = twin.family = family
         self.take_kin(twin)
 
     def _passage(self, family: str) -> None:
-        """A long prompt with two different answers: as a whole they are alike, and yet both stay."""
+        """Take a long prompt with two different answers: as a whole they are alike, and yet both stay."""
 
         def make() -> Draft:
             one, other = self.dice.sample(self.topics, 2)

@@ -40,20 +40,21 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
 }
 _ONLY_PAIRS = (files.alpaca, files.dolly)
 _BROKEN = {  # a byte that is no UTF-8, after a blank line that is no row; a question without its answer
-    "questions_en.jsonl": (
-        b'\n{"id": "29", "data": ["What is a caf\xe9?", "A place where coffee is served."]}',
-        b'{"id": "30", "data": ["Who answers this one?"]}',
-    ),
+    "talks.jsonl": (b'\n{"id": "talk-x", "conversations": [{"from": "human", "value": "What is a caf\xe9?"}]}',),
+    "questions_en.jsonl": (b'{"id": "30", "data": ["Who answers this one?"]}',),
 }
-_BROKEN_PAGES = {"pages_zh.jsonl": (b'{"title": "\xb3\xb1\xcf\xab", "content": "\xd4\xc2\xc7\xf2\xb5\xc4\xd2\xfd\xc1\xa6"}',)}
+_BROKEN_PAGES = {  # GBK instead of UTF-8
+    "pages_zh.jsonl": (b'{"title": "\xb3\xb1\xcf\xab", "content": "\xd4\xc2\xc7\xf2\xb5\xc4\xd2\xfd\xc1\xa6"}',),
+}
 
 
 def instructions(seed: int = SEED) -> Placed:
     """Return the instruction rows in their files."""
     placed = _dealt(Instructions, INSTRUCTIONS, seed)
     for lang, name in (("zh", "instructions_zh.jsonl"), ("en", "questions_en.jsonl")):
-        rows = dict(placed)[name]
-        rows[:0] = [*edge_rows(lang), *_broken(lang, _BROKEN.get(name, ()))]
+        dict(placed)[name][:0] = edge_rows(lang)
+    for name, lines in _BROKEN.items():
+        dict(placed)[name][40:40] = _broken("en", lines)
     files.settle(placed)
     return placed
 

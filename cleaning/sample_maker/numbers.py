@@ -12,10 +12,11 @@ import string
 Dice = random.Random
 
 _AREAS = ("110105", "120103", "310104", "320102", "330106", "350203", "370202", "420106", "440305", "510107", "610113")
+_ALPHANUMERIC = string.digits + string.ascii_uppercase
 _CREDIT = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_NAMES = "zhang.wei wang-fang li.na chenjie liuyang88 anna.berg j.smith maria_lopez t.okafor zhao.min sunli k.meyer".split()
-_HOSTS = "mail-demo.cn post-demo.org letter-demo.com inbox-demo.net kefu.demo-mail.cn team.demo-post.io".split()
-_ALIASES = "lantian shanhu moli_cha qingfeng xiaohe nanfeng beichen tulip river_stone maple".split()
+_NAMES = ("zhang.wei", "wang-fang", "li.na", "chenjie", "liuyang88", "anna.berg", "j.smith", "maria_lopez", "t.okafor")
+_HOSTS = ("mail-demo.cn", "post-demo.org", "letter-demo.com", "inbox-demo.net", "kefu.demo-mail.cn")
+_ALIASES = ("lantian", "shanhu", "moli_cha", "qingfeng", "xiaohe", "nanfeng", "tulip", "river_stone", "maple")
 
 
 def digits(dice: Dice, count: int) -> str:
@@ -42,7 +43,7 @@ def cn_id_digit(number: str) -> str:
 def organisation_digit(code: str) -> str:
     """Return the check digit of the eight characters of an organisation's code."""
     weighted = zip(code, (3, 7, 9, 10, 5, 8, 4, 2), strict=True)
-    found = 11 - sum(string.digits.index(c) * weight for c, weight in weighted) % 11
+    found = 11 - sum(_ALPHANUMERIC.index(c) * weight for c, weight in weighted) % 11
     return {10: "X", 11: "0"}.get(found, str(found))
 
 

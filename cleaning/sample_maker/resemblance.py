@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 
 DUPLICATE, DIFFERENT, UNRELATED = 0.78, 0.58, 0.45
 """At least, at most, and at most between rows that have nothing to do with each other; 0.7 is the usual threshold."""
@@ -67,21 +68,40 @@ def is_different(lang: str, one: list[str], other: list[str]) -> bool:
 
 
 class Crowd:
-    """The rows so far: tells how near a new one comes to any of them."""
+    """The rows so far: tells how near a new one comes to any of them, by characters and by words."""
 
     def __init__(self) -> None:
-        self._sets: list[frozenset[str]] = []
-        self._rows_with: dict[str, list[int]] = {}
+        self._rows: list[list[str]] = []
+        self._indexes = (_Index(grams), _Index(lambda text: word_grams(text, 3)))
 
-    def nearest(self, turns: list[str]) -> float:
-        """Return the largest Jaccard with a row of the crowd."""
-        own = grams(normalised(turns))
-        shared = Counter(row for gram in own for row in self._rows_with.get(gram, ()))
-        return max((n / (len(own) + len(self._sets[row]) - n) for row, n in shared.items()), default=0.0)
+    def nearest(self, turns: list[str], kin: Sequence[list[str]] = ()) -> float:
+        """Return the largest Jaccard with a row of the crowd; `kin` are rows of it that do not count."""
+        ours = {number for number, row in enumerate(self._rows) if any(row is other for other in kin)}
+        return max(index.nearest(normalised(turns), ours) for index in self._indexes)
 
     def add(self, turns: list[str]) -> None:
         """Take a row in."""
-        own = grams(normalised(turns))
-        for gram in own:
-            self._rows_with.setdefault(gram, []).append(len(self._sets))
-        self._sets.append(own)
+        self._rows.append(turns)
+        for index in self._indexes:
+            index.add(normalised(turns))
+
+
+class _Index:
+    """Which texts have a shingle."""
+
+    def __init__(self, shingles: Callable[[str], frozenset[str]]) -> None:
+        self._shingles = shingles
+        self._sizes: list[int] = []
+        self._texts_with: dict[str, list[int]] = defaultdict(list)
+
+    def nearest(self, text: str, but: set[int]) -> float:
+        own = self._shingles(text)
+        shared = Counter(number for shingle in own for number in self._texts_with.get(shingle, ()))
+        found = (n / (len(own) + self._sizes[number] - n) for number, n in shared.items() if number not in but)
+        return max(found, default=0.0)
+
+    def add(self, text: str) -> None:
+        own = self._shingles(text)
+        for shingle in own:
+            self._texts_with[shingle].append(len(self._sizes))
+        self._sizes.append(len(own))

@@ -11,7 +11,7 @@ from cleaning.sample_maker.banks import read_topics
 from cleaning.sample_maker.carriers import CARRIERS
 from cleaning.sample_maker.dirt import soil
 from cleaning.sample_maker.pieces import Draft
-from cleaning.sample_maker.resemblance import UNRELATED, Crowd
+from cleaning.sample_maker.resemblance import UNRELATED, Crowd, row_jaccard
 from cleaning.sample_maker.twins import near_twin
 
 Dice = random.Random
@@ -46,12 +46,17 @@ class RowMaker:
         raise ValueError(f"every draft resembles another row, such as {draft.turns}")
 
     def near(self, first: Draft, size: int, name: str) -> None:
-        """Take rows that are near duplicates of a row: each is an edit of the one before."""
+        """Take rows that are near duplicates of a row: each is an edit of the one before; some last ones are dirty."""
         group = [first]
-        for _ in range(size - 1):
-            group.append(Draft(self.lang, near_twin(group[-1], self.dice)))
+        while len(group) < size:
+            twin = near_twin(group[-1], self.dice)
+            undone = any(row_jaccard(draft.turns, twin) == 1 for draft in group)  # an edit may undo the one before
+            if not undone and self.crowd.nearest(twin, [first.plain]) <= UNRELATED:
+                group.append(Draft(self.lang, twin))
         for draft in group[1:]:
             self.take_kin(draft)
+        if self.dice.random() < 0.3:
+            soil(group[-1], self.dice.choice(["invisible", "markup"]), [group[-1].turns[-1]], self.dice)
         self.group(group, name, "near")
 
     def copies(self, drafts: Sequence[Draft], exact: int, cleaned: int) -> None:
@@ -66,8 +71,9 @@ class RowMaker:
         others = [draft for draft in drafts if not any(draft is other for other in chosen)]
         for number, draft in enumerate(self.dice.sample(others, exact)):
             twins = [copy.deepcopy(draft) for _ in range(2 if number % 6 == 0 else 1)]
-            if number % 5 == 0:
+            if number % 5 == 0:  # equal but for blanks
                 twins[0].turns[0] += " "
+                twins[0].dirt.append("blanks")
             self.drafts += twins
             self.group([draft, *twins], f"exact-{self.lang}-{number}", "exact")
 
@@ -97,9 +103,7 @@ class RowMaker:
         draft.plain = [*draft.turns[:-1], join([draft.turns[-1], *hidden])]
         draft.turns[-1] = join([draft.turns[-1], *told])
         draft.dirt.append("pii")
-        draft.pii = [
-            {"kind": kind, "form": form, "value": value}
-            for kind, form, value in zip(kinds, forms, values, strict=True)
-        ]
+        found = zip(kinds, forms, values, strict=True)
+        draft.pii = [{"kind": kind, "form": form, "value": value} for kind, form, value in found]
         draft.vanish += [("pii", value) for value in values]
         return draft

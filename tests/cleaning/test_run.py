@@ -225,6 +225,45 @@ def test_many_partitions_give_the_same_rows(mixed: Path, run: Path, tmp_path: Pa
     assert len(lines(few / "in-sample100.jsonl")) == 100
 
 
+def test_all_kinds_of_duplicates_in_one_run(tmp_path: Path) -> None:
+    """Reasons in the ledger, the rows and the counts; the same for one worker and two, by large parts and small."""
+    words = [f"{chr(0x4E00 + 37 * n)}{chr(0x5E00 + 11 * n)}" for n in range(240)]
+    prompts = ["".join(words[n : n + 40]) for n in range(0, 240, 40)]
+    asked = [*prompts[:4], prompts[0] + "。", prompts[1], prompts[5]]
+    rows = [{"instruction": text, "output": text[::-1]} for text in asked] * 3 + [{"instruction": "q", "output": ""}] * 2
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    (tmp_path / "reference.jsonl").write_text(json.dumps({"prompt": prompts[5]}) + "\n")
+    given = ("duplicates.near={threshold: 0.7}", "duplicates.reference.text_field=prompt")
+    given = (*given, f"duplicates.reference.files=[{tmp_path / 'reference.jsonl'}]")
+    one = clean(source, tmp_path / "one", "workers=1", *given)
+    two = clean(source, tmp_path / "two", "workers=2", "partition_bytes=2048", *given)
+    assert one["counts"] == two["counts"]
+    assert one["counts"]["kept"] == 4
+    assert one["counts"]["by_reason"] == {
+        "exact_duplicate": 15,
+        "minimum_length": 2,
+        "near_duplicate": 1,
+        "reference_duplicate": 1,
+    }
+    assert one["counts"]["by_any_reason"] == {
+        "exact_duplicate": 16,
+        "minimum_length": 2,
+        "near_duplicate": 1,
+        "reference_duplicate": 3,
+    }
+    for name in ("good/a.jsonl", "bad/a.jsonl", "in-sample100.jsonl", "in-meta-info.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    ledgers = [pl.read_parquet(sorted((tmp_path / name / "ledger").iterdir())).sort("source_row") for name in ("one", "two")]
+    assert ledgers[0].to_dicts() == ledgers[1].to_dicts()
+    near = ledgers[0].row(0, named=True)
+    assert near["reasons"] == ["near_duplicate"], "the longer one survives"
+    assert near["duplicate_of"] == near["cluster"] == ledgers[0]["id"][4]
+    copy = ledgers[0].row(7, named=True)
+    assert (copy["duplicate_of"], copy["cluster"]) == (copy["id"], near["cluster"])
+
+
 def test_cleaning_the_good_rows_again_changes_nothing(run: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     manifest = clean(run, again, "workers=1")

@@ -32,6 +32,15 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def calm(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The undisturbed run over `rows`."""
+    folder = tmp_path_factory.mktemp("calm")
+    command = [sys.executable, "-P", str(ROOT / "posttrain.py"), *clean_arguments(rows), "--quiet"]
+    subprocess.run(command, cwd=folder, check=True, timeout=300)
+    return folder / "out"
+
+
 @pytest.fixture(autouse=True)
 def keep_handlers():
     """Give pytest its signal handlers back after a run in this process."""

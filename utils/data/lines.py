@@ -6,11 +6,15 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+import numpy as np
+
 from utils.data.streams import BrokenStreamError
 
 BLANK = b" \t\r"
 KEPT = 1 << 16  # bytes shown of a row that is too long
 BOM = b"\xef\xbb\xbf"
+_NEWLINE = 0x0A
+_MAY_BE_BLANK = np.isin(np.arange(256), list(BLANK + b"\n"))
 
 
 class Lines(NamedTuple):
@@ -99,11 +103,20 @@ def count_rows(chunks: Iterable[bytes], first: bool = True) -> int:
     """Count the lines that are not blank; `first`: a byte order mark may lead."""
     rows, open_line = 0, False
     for chunk in chunks:
-        text = chunk.removeprefix(BOM) if first else chunk
+        start = len(BOM) if first and chunk.startswith(BOM) else 0
         first = False
-        head, *pieces = text.split(b"\n")
-        open_line = open_line or bool(head.strip(BLANK))
-        if pieces:
-            rows += open_line + sum(1 for line in pieces[:-1] if line.strip(BLANK))
-            open_line = bool(pieces[-1].strip(BLANK))
+        end, last = chunk.find(b"\n", start), chunk.rfind(b"\n")
+        open_line = open_line or bool(chunk[start : end if end >= 0 else None].strip(BLANK))
+        if end >= 0:
+            rows += open_line + (_solid_lines(chunk, end + 1, last) if last > end else 0)
+            open_line = bool(chunk[last + 1 :].strip(BLANK))
     return rows + open_line
+
+
+def _solid_lines(text: bytes, start: int, end: int) -> int:
+    """Count the lines in [start, end) that are not blank; where all begin with another byte, newlines are enough."""
+    array = np.frombuffer(text, np.uint8)
+    begins = np.flatnonzero(array[start:end] == _NEWLINE) + (start + 1)
+    if not (_MAY_BE_BLANK[array[begins]].any() or _MAY_BE_BLANK[array[start]]):
+        return len(begins) + 1
+    return sum(1 for line in text[start:end].split(b"\n") if line.strip(BLANK))

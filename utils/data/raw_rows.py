@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 _NONE: tuple[str, ...] = ()
 
@@ -26,7 +26,7 @@ class RawRow(NamedTuple):
 
 
 @dataclass(slots=True)
-class RawRows:
+class RawRows(Sequence[RawRow]):
     """Rows that follow each other in a file, as columns; a single `RawRow` is made when it is asked for.
 
     Args:
@@ -48,37 +48,34 @@ class RawRows:
 
     @classmethod
     def of(cls, rows: Iterable[RawRow]) -> RawRows:
-        """Return single rows as columns."""
-        made = cls(0, [], [], [], {}, {})
-        for i, (source_row, offset, raw, row, error, repairs) in enumerate(rows):
-            made.first = made.first if i else source_row
-            made.offsets.append(offset)
-            made.raws.append(raw)
-            made.rows.append(row)
-            if error is not None:
-                made.errors[i] = error
-            if repairs:
-                made.repairs[i] = repairs
-        return made
+        """Return rows that follow each other as columns."""
+        listed = list(rows)
+        return cls(
+            listed[0].source_row if listed else 0,
+            [raw.byte_offset for raw in listed],
+            [raw.raw for raw in listed],
+            [raw.row for raw in listed],
+            {i: raw.error for i, raw in enumerate(listed) if raw.error is not None},
+            {i: raw.repairs for i, raw in enumerate(listed) if raw.repairs},
+        )
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.raws)
 
-    def __getitem__(self, i: int) -> RawRow:
-        """Return one row; `i` counts from 0."""
-        return RawRow(
-            self.first + i,
-            self.offsets[i],
-            self.raws[i],
-            self.rows[i],
-            self.errors.get(i),
-            self.repairs.get(i, _NONE),
-        )
+    @overload
+    def __getitem__(self, at: int) -> RawRow: ...
 
-    def __iter__(self) -> Iterator[RawRow]:
-        """Give the rows one by one."""
-        return map(self.__getitem__, range(len(self.raws)))
+    @overload
+    def __getitem__(self, at: slice) -> RawRows: ...
+
+    def __getitem__(self, at: int | slice) -> RawRow | RawRows:
+        """Return one row, or rows that follow each other."""
+        if isinstance(at, slice):
+            return self._part(*at.indices(len(self)))
+        i = range(len(self))[at]
+        found = self.offsets[i], self.raws[i], self.rows[i], self.errors.get(i), self.repairs.get(i, _NONE)
+        return RawRow(self.first + i, *found)
 
     def extend(self, more: RawRows) -> None:
         """Add the rows that follow."""
@@ -89,20 +86,10 @@ class RawRows:
         self.errors.update((size + i, error) for i, error in more.errors.items())
         self.repairs.update((size + i, repairs) for i, repairs in more.repairs.items())
 
-    def split(self, size: int) -> tuple[RawRows, RawRows]:
-        """Return the first `size` rows, and the others."""
-        return self._part(0, size), self._part(size, len(self))
-
-    def _part(self, start: int, end: int) -> RawRows:
+    def _part(self, start: int, end: int, step: int) -> RawRows:
+        if step != 1:
+            raise ValueError("rows that follow each other only")
         cut = slice(start, end)
-        errors, repairs = (
-            {i - start: found[i] for i in found if start <= i < end} for found in (self.errors, self.repairs)
-        )
-        return RawRows(
-            self.first + start,
-            self.offsets[cut],
-            self.raws[cut],
-            self.rows[cut],
-            errors,
-            repairs,  # type: ignore[arg-type]
-        )
+        errors = {i - start: error for i, error in self.errors.items() if start <= i < end}
+        repairs = {i - start: mended for i, mended in self.repairs.items() if start <= i < end}
+        return RawRows(self.first + start, self.offsets[cut], self.raws[cut], self.rows[cut], errors, repairs)

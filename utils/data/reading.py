@@ -81,8 +81,8 @@ def read_batches(
             held = rows
         held_bytes += sum(map(len, rows.raws))
         while len(held) >= size or held_bytes >= _BATCH_BYTES:
-            full, held = held.split(size)
-            yield full
+            yield held[:size]
+            held = held[size:]
             held_bytes = sum(map(len, held.raws))
     if len(held):
         yield held

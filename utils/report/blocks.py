@@ -176,6 +176,7 @@ class LineChart:
         y_range: the part of the y axis to show; by default all values fit.
         reference: a dashed line at this y, for a chance level or a gate.
         reference_label: what that line is.
+        bars: bars from zero instead of lines, those of several series side by side; needs `x_names`.
 
     """
 
@@ -190,6 +191,11 @@ class LineChart:
     y_range: tuple[float, float] | None = None
     reference: float | None = None
     reference_label: Label = ""
+    bars: bool = False
+
+    def __post_init__(self) -> None:
+        if self.bars and not self.x_names:
+            raise ValueError("bars stand at named places: give x_names")
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ def words_for(chart: LineChart, name: Label, point: Point) -> str:
 def values_of(chart: LineChart) -> list[float]:
     """Return every y that must fit: values, interval ends, the reference."""
     values = [] if chart.reference is None else [chart.reference]
+    values += [0.0] if chart.bars else []
     for run in (run for series in chart.series for run in stretches(series.points)):
         for point in run:
             values += [point.y, *(interval_of(point) or ())]
@@ -212,8 +213,24 @@ def x_axis(chart: LineChart, left: float, right: float) -> tuple[Scale, list[Tic
     return scale, [Tick(scale(tick), label) for tick, label in zip(ticks, tick_labels(ticks), strict=True)]
 
 
+def bars_of(chart: LineChart, number: int, xs: Scale, ys: Scale) -> Line:
+    """Return one series as bars; those of several series stand side by side."""
+    series = chart.series[number]
+    room = (xs.end - xs.start) / len(chart.x_names)
+    width = round(0.8 * room / len(chart.series), 1)
+    marks = []
+    for point in (point for run in stretches(series.points) for point in run):
+        left = round(xs(point.x) - 0.4 * room + number * width, 1)
+        top, foot = ys(point.y), ys(0.0)
+        outline = f"M{left:g} {foot:g}V{top:g}h{max(1.0, width - 1):g}V{foot:g}z"
+        marks.append(Mark(left, top, outline, None, words_for(chart, series.name, point)))
+    return Line(series.name, number % COLOURS, [], [], marks)
+
+
 def line_of(chart: LineChart, number: int, xs: Scale, ys: Scale) -> Line:
     """Return one series laid out; whiskers of several series stand side by side."""
+    if chart.bars:
+        return bars_of(chart, number, xs, ys)
     series = chart.series[number]
     runs = stretches(series.points)
     whiskers = chart.interval == "whiskers"

@@ -24,6 +24,7 @@ from utils.errors import PosttrainError, RetryLaterError, StageFailedError, User
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CHUNK = 1 << 20
+_NAME_MAX = 255  # bytes of a file name, on every file system that we know
 # How polars and numpy say that the disk is full: without an errno.
 _FULL = re.compile(r"\(os error (28|122)\)|^\d+ requested and \d+ written$")
 
@@ -161,7 +162,7 @@ class Unit:
         """Yield a temporary path to write one file to; publish it as `relative` (to the run directory)."""
         final = self.root / relative
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f"{final.name}.tmp.{self.token}.{self.attempt}")
+        temporary = self._beside(final)
         try:
             with disk_full_is_retryable(final):
                 yield temporary
@@ -174,7 +175,7 @@ class Unit:
         """Yield a temporary directory; publish every file in it below `relative`."""
         final = self.root / relative
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f"{final.name}.tmp.{self.token}.{self.attempt}")
+        temporary = self._beside(final)
         temporary.mkdir()
         try:
             with disk_full_is_retryable(final):
@@ -185,6 +186,13 @@ class Unit:
                         self._publish(path, final / inside, f"{relative}/{inside}")
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _beside(self, final: Path) -> Path:
+        """Return where a file is written before it has its name; a name with no room for our suffix is hashed."""
+        suffix = f".tmp.{self.token}.{self.attempt}"
+        name = os.fsencode(final.name)
+        long = len(name) + len(suffix) > _NAME_MAX
+        return final.with_name((hashlib.blake2b(name, digest_size=16).hexdigest() if long else final.name) + suffix)
 
     def _publish(self, temporary: Path, final: Path, relative: str) -> None:
         digest = sha256_file(temporary)
@@ -218,12 +226,15 @@ class Unit:
         final = report_path(self.root, self.name)
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = final.with_name(f"{final.name}.tmp.{self.token}.{self.attempt}")
-        with disk_full_is_retryable(final):
-            temporary.write_text(json.dumps(full, ensure_ascii=False, sort_keys=True), encoding="utf-8")
-            digest = sha256_file(temporary)
-            self._make_way(final, digest)
-            if not publish(temporary, final) and sha256_file(final) != digest:
-                raise StageFailedError(f"unit {self.name} was committed by a newer attempt", where=str(self.root))
+        try:
+            with disk_full_is_retryable(final):
+                temporary.write_text(json.dumps(full, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+                digest = sha256_file(temporary)
+                self._make_way(final, digest)
+                if not publish(temporary, final) and sha256_file(final) != digest:
+                    raise StageFailedError(f"unit {self.name} was committed by a newer attempt", where=str(self.root))
+        finally:
+            temporary.unlink(missing_ok=True)
         return full
 
 

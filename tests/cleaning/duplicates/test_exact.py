@@ -1,20 +1,20 @@
-"""Exact duplicates, by hand."""
+"""Exact duplicates, by hand and against a dictionary."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import numpy as np
 import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cleaning.batch import TEXTS
-from cleaning.duplicates.exact import find_duplicates, text_hashes
+from cleaning.duplicates.exact import first_equals, hash_columns, spoken
 
 
-def hashes(*rows: list[tuple[str, str]]) -> list[tuple[int, int]]:
-    """Return the hash of each row, a list of (role, text)."""
+def said(*rows: list[tuple[str, str]], normalise: bool = True) -> pl.DataFrame:
+    """Return what rows say, each a list of (role, text)."""
     lines = [(row, place, *text) for row, texts in enumerate(rows) for place, text in enumerate(texts)]
-    found = text_hashes(pl.DataFrame(lines, schema=TEXTS, orient="row"))
-    return list(found.select("hash_high", "hash_low").iter_rows())
+    return spoken(pl.DataFrame(lines, schema=TEXTS, orient="row"), normalise=normalise)
 
 
 def test_blanks_and_the_encoding_of_accents_are_folded_and_nothing_else() -> None:
@@ -26,10 +26,16 @@ def test_blanks_and_the_encoding_of_accents_are_folded_and_nothing_else() -> Non
         [("user", "a b café")],
         [("assistant", "a b"), ("user", "café")],
     ]
-    first, second, *rest = hashes(one, same, *others)
+    first, second, *rest = said(one, same, *others)["key"].to_list()
     assert first == second
     assert len({first, *rest}) == 5
-    assert len(set(hashes([("document", "10²")], [("document", "102")]))) == 2
+    ten, number = said([("document", "10²")], [("document", "102")])["key"]
+    assert ten != number
+    as_given = said(one, same, normalise=False)["key"].to_list()
+    assert as_given == [
+        "\x1fuser\x1fa  b\n\x1fassistant\x1fcaf\u00e9",
+        "\x1fuser\x1f a\u3000b\x1fassistant\x1fcafe\u0301",
+    ]
 
 
 def test_parts_of_one_turn_are_one_text_as_in_ids() -> None:
@@ -37,25 +43,37 @@ def test_parts_of_one_turn_are_one_text_as_in_ids() -> None:
     pair = [("user", "do"), ("assistant", "done")]
     with_input = [("user", "do"), ("user", "this"), ("assistant", "done")]
     joined = [("user", "do\nthis"), ("assistant", "done")]
-    found = hashes(alpaca, pair, with_input, joined)
-    assert found[0] == found[1] != found[2] == found[3]
+    for normalise in (True, False):
+        found = said(alpaca, pair, with_input, joined, normalise=normalise)["key"].to_list()
+        assert found[0] == found[1] != found[2] == found[3]
 
 
-def part(folder: Path, name: str, rows: list[tuple[int, str, int | None]]) -> tuple[str, Path]:
-    """Write a pass-1 part of (source_row, id, hash)."""
-    path = folder / f"{name}.parquet"
-    schema = {"source_row": pl.Int64, "id": pl.String, "hash_high": pl.UInt64, "hash_low": pl.UInt64}
-    pl.DataFrame([(row, given, key, key) for row, given, key in rows], schema=schema, orient="row").write_parquet(path)
-    return name, path
-
-
-def test_the_first_by_file_and_row_represents_its_group(tmp_path: Path) -> None:
-    parts = [
-        part(tmp_path, "b", [(0, "one", 7), (1, "two", 8), (2, "bad", None)]),
-        part(tmp_path, "a", [(0, "bad", None), (1, "one", 7), (2, "other", 7), (3, "three", 9)]),
+def test_text_prompt_and_answer() -> None:
+    rows = [
+        [("user", "q"), ("assistant", "a"), ("user", "r"), ("assistant", "b")],
+        [("document", "d")],
+        [("user", " ")],
     ]
-    found = find_duplicates(parts)
-    assert found.rows() == [("a", 1, "one", 1.0, "one"), ("a", 2, "one", 1.0, "one")]
-    found = find_duplicates(parts[::-1])
-    assert found.rows() == [("a", 2, "one", 1.0, "one"), ("b", 0, "one", 1.0, "one")]
-    assert find_duplicates([]).is_empty()
+    for given_rows in (rows, rows[1:]):  # with turns to join, and without
+        lines = {row: others for row, _, *others in said(*given_rows).iter_rows()}
+        assert lines[len(given_rows) - 2] == [None, "d", ""]
+        assert len(lines) == len(given_rows) - 1, "a row without text is not compared"
+    assert said(*rows).row(0)[2:] == ("\x1fuser\x1fq\x1fuser\x1fr", "q\na\nr\nb", "a\nb")
+    assert said([("assistant", "a")], normalise=False).row(0)[2:] == ("", "a", "a")
+
+
+def test_hashes_are_128_bits_and_null_stays_null() -> None:
+    table = hash_columns(pl.Series(["a", None, "b", "a"]), "key")
+    assert table.columns == ["key_high", "key_low"]
+    assert table.row(1) == (None, None)
+    assert table.row(0) == table.row(3) != table.row(2)
+    assert hash_columns(pl.Series([None, None], dtype=pl.String), "key").rows() == [(None, None)] * 2
+    assert hash_columns(pl.Series([], dtype=pl.String), "key").is_empty()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=60), st.integers(1, 9))
+def test_every_copy_names_the_first(keys: list[tuple[int, int]], step: int) -> None:
+    rows = np.arange(0, step * len(keys), step, dtype=np.uint32)
+    copies, firsts = first_equals(np.array(keys, np.uint64).reshape(-1, 2), rows)
+    wanted = [(step * i, step * keys.index(key)) for i, key in enumerate(keys) if keys.index(key) < i]
+    assert list(zip(copies.tolist(), firsts.tolist(), strict=True)) == wanted

@@ -13,7 +13,7 @@ import cleaning.rules
 from cleaning.batch import apply_policy, read_batch
 from cleaning.policy import find_policy, load_policy, rule_from
 from cleaning.rules import Rule
-from cleaning.rules.personal_data import is_cn_id
+from cleaning.personal.check_digits import is_cn_id
 from tests.support.cleaning import clean
 from utils.data.formats import format_named
 from utils.data.reading import RawRow

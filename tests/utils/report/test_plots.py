@@ -160,3 +160,23 @@ def test_places_and_words() -> None:
     chart = LineChart([], "t", x_names=["base"])
     assert [place_name(chart, x) for x in (0, 1, 0.5, 12000)] == ["base", "1", "0.50", "12,000"]
     assert words_for(chart, "loss", Point(0, 1.23456)) == "loss, base: 1.235"
+
+
+def test_bars_stand_on_zero_side_by_side() -> None:
+    points = [Point(0, 10), Point(1, 30)]
+    chart = LineChart([Series("in", points), Series("kept", points)], "sizes", x_names=["a", "b"], bars=True)
+    plot = layout(chart, 414, 276)  # ticks 0, 10, 20, 30: "30" is 2 · 0.64 · 12 wide, so the plot runs from 25.4 to 400
+    first, second = (line.marks for line in plot.lines)
+    room = (plot.right - plot.left) / 2
+    assert second[0].x - first[0].x == pytest.approx(0.4 * room, abs=0.2)
+    assert [mark.y for mark in first] == [
+        pytest.approx(plot.bottom - (plot.bottom - plot.top) / 3, abs=0.1),
+        plot.top,
+    ]
+    assert first[0].path.startswith(f"M{first[0].x:g} {plot.bottom:g}V{first[0].y:g}h")
+    assert first[0].words == "in, a: 10.000"
+
+
+def test_bars_need_names() -> None:
+    with pytest.raises(ValueError, match="x_names"):
+        LineChart([], "sizes", bars=True)

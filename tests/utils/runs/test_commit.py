@@ -8,6 +8,7 @@ import pytest
 from utils.errors import RetryLaterError, StageFailedError, UserError
 from utils.runs import commit
 from utils.runs.commit import Unit, check_name, committed, publish, read_json, replace_json
+from utils.runs.directory import _TEMPORARY
 
 
 def own(root, token):
@@ -100,6 +101,20 @@ def test_directory_publishes_every_file(tmp_path):
         report = unit.commit({})
     assert set(report["files"]) == {"model/a", "model/sub/b"}
     assert names(tmp_path) == ["model/a", "model/sub/b", "run/reports/u.json"]
+
+
+@pytest.mark.parametrize("name", ["a" * 249 + ".jsonl", "长" * 83 + ".jsonl", "b" * 240])
+def test_a_name_as_long_as_a_file_system_takes(tmp_path, name):
+    other = "x" + name[1:]
+    with Unit(tmp_path, "u", "0123abcd", 11) as unit:
+        with unit.file(f"data/{name}") as one, unit.file(f"data/{other}") as two:
+            assert one != two and all(_TEMPORARY.fullmatch(path.name) for path in (one, two))
+            one.write_text("one")
+            two.write_text("two")
+        unit.commit({})
+    assert committed(tmp_path, "u") is not None
+    assert names(tmp_path) == sorted([f"data/{name}", f"data/{other}", "run/reports/u.json"])
+    assert (tmp_path / "data" / name).read_text() == "one"
 
 
 def test_full_disk_is_exit_75_and_leaves_no_temporary(tmp_path):

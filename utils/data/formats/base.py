@@ -77,6 +77,9 @@ def replace(row: Row, texts: Mapping[Path, str]) -> Row:
     fresh: dict[Path, Any] = {(): changed}
     for path, text in texts.items():
         text_at(row, path)
+        if len(path) == 1:
+            changed[path[0]] = text
+            continue
         node = changed
         for depth in range(1, len(path)):
             prefix = path[:depth]

@@ -1,0 +1,230 @@
+"""Kinds of personal data: what each looks like, and which of the look-alikes are meant.
+
+A kind is an expression and a decision over its matches. Expressions begin with a set of characters or a literal, so
+that the search is quick, and look behind after it; every repeat is bounded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from cleaning.personal.check_digits import (
+    is_card_of_known_issuer,
+    is_cn_id,
+    is_credit_code,
+    is_old_cn_id,
+    passes_luhn,
+)
+
+Kind = Literal["api_key", "email", "cn_id", "credit_code", "bank_card", "qq", "phone", "wechat_id", "ip"]
+Match = re.Match[str]
+
+
+class Form(NamedTuple):
+    """A kind of personal data: one of `needs` is in every text that has it; what `value` names is replaced."""
+
+    needs: tuple[str, ...]
+    pattern: re.Pattern[str]
+    is_meant: Callable[[Match], bool]
+    value: str | int = 0
+
+
+_DIGITS = tuple("0123456789")
+_CONTEXT = 24
+"""Characters before a number in which a word is looked for that says what it is."""
+
+
+def _before(match: Match) -> str:
+    return match.string[max(0, match.start() - _CONTEXT) : match.start()]
+
+
+_OTHER_NUMBER = re.compile(
+    r"(?:订单|单号|运单|快递|物流|流水|编号|序号|序列|货号|批号|型号|条码|条形码|学号|工号|案号|版本|专利|期刊|余额|金额|"
+    r"总计|合计|共计|order|tracking|invoice|isbn|issn|serial|ticket|model|part|sku|barcode|version|patent|doi|pmid|"
+    r"amount|total|balance|case|reference|transaction)[\w\s是为]{0,8}[:：#=\s.]{0,3}$",
+    re.IGNORECASE,
+)
+# A number begins and ends where it is not part of a longer one, of a decimal, or of a calculation. A hyphen or an
+# asterisk at the head of a line is a bullet.
+_START = r"(?<![\w.+*=^$€£￥¥#_-])(?:(?<![,/])|(?<=\d{7}[,/]))(?<![\w)] [+*/^×÷-] )(?<![=≈] )"
+_END = (
+    r"(?![\w*^%‰]|\.\d|,\d{3}(?!\d)|/(?!\d{7}| )| ?[*=^×÷+>%‰]| ?<(?![a-zA-Z/])| ?- ?\d| / ?\d|-\w)"
+    r"(?! ?(?:元|美元|万|亿|个|吨|米|件|次|公里|千米|千克|公斤|克|秒|年|字节|平方|立方|块钱|倍))"
+)
+
+
+def _is_no_other_number(match: Match) -> bool:
+    return not _OTHER_NUMBER.search(_before(match))
+
+
+# Not a remote (`git@host:path`), not part of a longer word or path.
+_EMAIL = re.compile(
+    r"[A-Za-z0-9](?<![\w.+%/@-].)[\w.+%-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}"
+    r"(?![\w@-]|:[\w~/]|\.\w)",
+    re.ASCII,
+)
+# RFC 2606 and RFC 6761: names that documentation may use and nobody can have; and `example` under other domains.
+DOCUMENTATION = re.compile(
+    r"@(?:[\w-]+\.)*(?:example\.[a-z]{2,3}(?:\.[a-z]{2})?|[\w-]+\.(?:example|test|invalid|localhost))$"
+)
+
+
+_CN_ID = re.compile(r"[1-9](?<![\w.].)(?:\d{16}[\dXx]|\d{14})(?![\w]|\.\d)", re.ASCII)
+_ID_WORD = re.compile(r"(?:身份证|证件|identity card|\bID card)[\w\s]{0,8}[:：\s]{0,3}$", re.IGNORECASE)
+
+
+def _is_id(match: Match) -> bool:
+    number = match.group()
+    return is_cn_id(number) if len(number) == 18 else is_old_cn_id(number) and bool(_ID_WORD.search(_before(match)))
+
+
+_CREDIT_CODE = re.compile(r"[159ANY](?<![\w.].)[1239]\d{6}[0-9A-HJ-NPQRTUWXY]{10}(?![\w]|\.\d)", re.ASCII)
+
+# One block, fours (4-4-4-4, 4-4-4-4-3) or as American Express has it (4-6-5).
+_BANK_CARD = re.compile(
+    rf"{_START}(?:\d{{15,19}}|\d{{4}}(?P<gap>[ -])\d{{4}}(?P=gap)\d{{4}}(?P=gap)\d{{4}}(?:(?P=gap)\d{{1,3}})?"
+    rf"|\d{{4}}(?P<gap2>[ -])\d{{6}}(?P=gap2)\d{{5}})(?! \d){_END}",
+    re.ASCII,
+)
+_CARD_WORD = re.compile(
+    r"(?:卡号|银行卡|信用卡|储蓄卡|借记卡|账号|帐号|账户|帐户|card|account|acct|visa|mastercard)[^\d\n]{0,12}$",
+    re.IGNORECASE,
+)
+
+
+def _is_card(match: Match) -> bool:
+    number = match.group().replace(" ", "").replace("-", "")
+    if len(set(number)) < 2 or not passes_luhn(number):
+        return False
+    return bool(_CARD_WORD.search(_before(match))) or (is_card_of_known_issuer(number) and _is_no_other_number(match))
+
+
+# Mainland mobile numbers (13 to 19), area code and subscriber, service numbers, and others as they write them abroad.
+_AREA = r"0(?:10|2\d|[3-9]\d{2})"
+_PHONE = re.compile(
+    rf"{_START}(?:"
+    r"(?P<mobile>(?:\(?(?:\+|00)86\)?[- ]?|86[- ])?1[3-9]\d(?P<gap>[- ]?)\d{4}(?P=gap)\d{4})"
+    rf"|(?P<landline>(?:\(?\+86\)?[- ]?|86-)?(?:{_AREA}-\d{{7,8}}|{_AREA}[ -]\d{{3,4}}[ -]\d{{4}}"
+    rf"|[(（]{_AREA}[)）][ -]?\d{{3,4}}[ -]?\d{{4}})(?:(?:-| ?转| ?ext\.? ?)\d{{1,5}})?)"
+    r"|(?P<service>[48]00(?:-\d{3}-\d{4}|-\d{4}-\d{3}|-\d{7}| \d{3} \d{4}|\d{7}))"
+    r"|(?P<american>(?P<sure>\+1[-. ]?\(?\d{3}\)?[-. ]|(?:1[-. ])?\(\d{3}\) ?)\d{3}[-. ]\d{4})"
+    r"|(?P<dashed>(?:1-)?[2-9]\d{2}(?P<dash>[-.])[2-9]\d{2}(?P=dash)\d{4})"
+    r"|(?P<abroad>(?:\+|00)[1-9]\d{0,2}[- .]?(?:\(\d{1,4}\)[- .]?)?\d{1,5}(?:[- .]\d{2,8}){1,4}"
+    r"|\+[1-9]\d{9,13})"
+    rf"){_END}",
+    re.ASCII,
+)
+_PHONE_WORD = re.compile(
+    r"(?:电话|手机|座机|热线|联系|致电|拨打|传真|客服|固话|\btel|phone|\bcall|mobile|\bcell|\bfax|contact|whatsapp|hotline|"
+    r"\bdial|\btext|reach)[^\d\n]{0,16}$",
+    re.IGNORECASE,
+)
+
+# Numbers that cost the caller nothing are those of hotlines and firms, nobody's own.
+_TOLL_FREE = re.compile(r"(?:1[-. ])?\(?8(?:00|33|44|55|66|77|88)\b")
+
+
+def _is_phone(match: Match) -> bool:
+    if match["mobile"] or match["landline"]:
+        return _is_no_other_number(match)
+    number = match.group()
+    if (match["american"] or match["dashed"]) and _TOLL_FREE.match(number):
+        return False
+    if match["american"]:
+        return True
+    if (match["service"] and not number.isdigit()) or (match["dashed"] and match["dash"] == "-"):
+        return _is_no_other_number(match)
+    if match["abroad"] and number.startswith("+") and len(re.findall(r"[- .)]+", number)) >= 2:
+        return 10 <= sum(map(str.isdigit, number)) <= 15
+    return bool(_PHONE_WORD.search(_before(match)))
+
+
+_IP = re.compile(
+    r"(?<![\w.:@#-])(?:(?<!/)|(?<=//))(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+    r"(?![\w-]|\.\w)",
+    re.ASCII,
+)
+_IP_WORD = re.compile(
+    r"(?:\bip|地址|服务器|主机|网关|\bhost|server|ping|\bdns|address|登录|访问|来自|from)[^\n\d]{0,12}$", re.I
+)
+_VERSION_WORD = re.compile(
+    r"(?:版本|固件|版|version|\bver|\bv|release|firmware|build|章|节|条|section|chapter)[^\n\d]{0,6}$", re.I
+)
+# Addresses of public name servers, which stand in manuals and are nobody's own.
+_RESOLVERS = frozenset(
+    ["8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "114.114.114.114", "223.5.5.5", "223.6.6.6"]
+)
+
+
+def _is_address(match: Match) -> bool:
+    """Leave private, local and documentation ranges, versions, and numbers of chapters."""
+    number, before = match.group(), _before(match)
+    if number in _RESOLVERS or not ipaddress.IPv4Address(number).is_global or _VERSION_WORD.search(before):
+        return False
+    return max(map(int, number.split("."))) >= 30 or bool(_IP_WORD.search(before))
+
+
+# After a word that says so and a sign (`微信号：`, `wx:`, `WeChat ID is`). Where the word alone could begin a sentence,
+# the name needs a digit or a line, or nothing of a sentence after it.
+_WECHAT = re.compile(
+    r"(?:(?:微信号|微信ID|微信账号|薇信号|威信号|微信公众号|公众号ID|WeChat ?(?:ID|number|account))"
+    r"(?: ?[:：] ?| ?[是为] ?| is:? | )?"
+    r"|(?:微信|薇信|威信|V信|加微|WeChat|Weixin|(?<![A-Za-z])(?:wx|vx)|(?<=加)v)(?: ?[:：] ?)(?P<weak>)"
+    r"|(?:加|添加)(?:我的?)?(?:微信|薇信|威信|V信|vx|wx) ?(?P<weakest>))"
+    r"(?P<value>[A-Za-z_][A-Za-z0-9_-]{5,19}|(?<=[:：])\d{6,10}|(?<=[:：] )\d{6,10})(?![\w=@-]|\.\w|:/)",
+    re.ASCII | re.IGNORECASE,
+)
+_SENTENCE_GOES_ON = re.compile(r" ?[A-Za-z'(/]")
+
+
+def _is_wechat_id(match: Match) -> bool:
+    name = match["value"]
+    if any(character in "0123456789_" for character in name):
+        return True
+    if match["weakest"] is not None:
+        return False
+    return match["weak"] is None or not _SENTENCE_GOES_ON.match(match.string, match.end())
+
+
+_QQ = re.compile(
+    r"(?:(?<![A-Za-z])QQ ?(?:交流群|群号码|群号|群|号码|号|账号)?|扣扣|企鹅号|Q群|加Q|\bqq ?(?:number|id|group))"
+    r" ?(?:[:：] ?|[是为] ?|is )?(?P<value>[1-9]\d{4,10})(?![\w@%]|[.,]\d|-\d)",
+    re.ASCII | re.IGNORECASE,
+)
+
+# Keys by the prefix that their makers give them. `sk-` and the like need a digit: `sk-learn-contrib` is a name.
+_API_KEY = re.compile(
+    r"(?<![\w-])(?:sk-(?:[a-z]+[0-9]*-){0,3}[A-Za-z0-9_-]{20,200}|(?:AKIA|ASIA)[A-Z0-9]{16}"
+    r"|gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,251}|glpat-[A-Za-z0-9_-]{20,64}|hf_[A-Za-z0-9]{30,64}"
+    r"|AIza[A-Za-z0-9_-]{33,40}|xox[abeoprs]-[A-Za-z0-9-]{10,250}|[srp]k_(?:live|test)_[A-Za-z0-9]{16,250}"
+    r"|eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{16,2000})(?![\w-])",
+    re.ASCII,
+)
+_KEY_NEEDS = ("sk-", "AKIA", "ASIA", "gh", "glpat-", "hf_", "AIza", "xox", "k_live_", "k_test_", "eyJ")
+
+
+def _is_key(match: Match) -> bool:
+    """Leave what is written in place of a key: one letter over and over, words."""
+    key = match.group()
+    return len(set(key)) >= 10 and any(character in "0123456789" for character in key)
+
+
+def _is_anything(match: Match) -> bool:
+    return True
+
+
+FORMS: dict[Kind, Form] = {
+    "api_key": Form(_KEY_NEEDS, _API_KEY, _is_key),
+    "email": Form(("@",), _EMAIL, _is_anything),
+    "cn_id": Form(_DIGITS, _CN_ID, _is_id),
+    "credit_code": Form(_DIGITS, _CREDIT_CODE, lambda match: is_credit_code(match.group())),
+    "bank_card": Form(_DIGITS, _BANK_CARD, _is_card),
+    "qq": Form(("Q", "q", "扣", "企鹅"), _QQ, _is_anything, "value"),
+    "phone": Form(_DIGITS, _PHONE, _is_phone),
+    "wechat_id": Form(("信", "v", "V", "w", "W", "加微", "公众号"), _WECHAT, _is_wechat_id, "value"),
+    "ip": Form((".",), _IP, _is_address),
+}
+"""In the order in which they are looked for: an address before the number in it, a QQ number before a telephone."""

@@ -1,0 +1,68 @@
+"""Blanks that Chinese and Japanese do not write: `今天 天气`, `好 ，`, `。 我们`."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from cleaning.characters import HAN, KANA, of
+from cleaning.rules.base import Edited, EditRule, Segments, substitute
+from cleaning.scan import Trigger
+
+_LETTERS = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+# Not in here: quotes, dashes and dots, which other languages use too, and bullets.
+_MARKS, _OPENERS, _CLOSERS = "，。！？；：、", "（《「『【〈", "）》」』】〉"
+_ALL_MARKS = _MARKS + _OPENERS + _CLOSERS
+_BLANK = " \u3000\u00a0"
+
+Beside = Literal["marks", "cjk", "all"]
+
+
+def _between(left: str, right: str, most: int) -> str:
+    """Return blanks between two characters; the blank stands first, so that a search can look for it."""
+    return rf"[{_BLANK}](?<=[{left}][{_BLANK}])[{_BLANK}]{{0,{most - 1}}}+(?=[{right}])"
+
+
+def _pattern(beside: Beside) -> re.Pattern[str]:
+    """Return where blanks go.
+
+    On both sides of a blank beside a mark a letter, a digit or another mark is asked for: the blank after `-`, `#`,
+    `1.` or at the head of a line is Markdown's. Four blanks or more between letters are columns; a blank between an
+    opening and a closing mark is one to fill in.
+    """
+    word = f"a-zA-Z0-9{_LETTERS}"
+    forms = [
+        _between(_MARKS + _CLOSERS, word + _ALL_MARKS, 8),
+        _between(_OPENERS, word + _MARKS + _OPENERS, 8),
+        _between(word, _MARKS + _CLOSERS, 8),
+        _between(word, _OPENERS, 3),
+    ]
+    if beside != "marks":
+        forms.append(_between(_LETTERS, _LETTERS, 3))
+    if beside == "all":
+        forms += [_between(_LETTERS, "a-zA-Z0-9", 3), _between("a-zA-Z0-9", _LETTERS, 3)]
+    return re.compile("|".join(forms))
+
+
+_PATTERNS: dict[Beside, re.Pattern[str]] = {beside: _pattern(beside) for beside in ("marks", "cjk", "all")}
+
+
+class BlanksBesideCjk(EditRule):
+    """Removes blanks within a line beside Chinese and Japanese; indentation, tabs, columns and line ends stay."""
+
+    rule: Literal["blanks_beside_cjk"] = "blanks_beside_cjk"
+    beside: Beside = "cjk"
+    """`marks`: only beside Chinese punctuation; `cjk`: also between two characters; `all`: also between a character and
+    a Latin letter or digit."""
+
+    @property
+    def trigger(self) -> Trigger:
+        """A blank beside one of them."""
+        blank, letters, marks = of(_BLANK), HAN | KANA, of(_ALL_MARKS)
+        left = marks if self.beside == "marks" else marks | letters
+        right = marks | letters if self.beside == "all" else marks
+        return Trigger(pairs=((left, blank), (blank, right)))
+
+    def apply(self, segments: Segments) -> Edited:
+        """Remove them."""
+        return substitute(segments.texts, (_PATTERNS[self.beside], ""))

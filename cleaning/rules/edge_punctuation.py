@@ -1,0 +1,60 @@
+"""Marks that a cut left at the ends of a text: a closing bracket at its head, an opening one or a comma at its tail."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Literal
+
+from cleaning.characters import SPACES, of
+from cleaning.protect import CODE, MATHS, QUOTE, TABLE, URL
+from cleaning.rules.base import Edited, EditRule, Segments
+from cleaning.scan import Trigger
+
+# At the head nothing can be open yet. Not in here: `>`, a quotation in Markdown, `}` of code, and ’, an apostrophe.
+_HEAD = "）】》」』〉〕”)]，。、；：！？"
+# Not in here: colons, after which an answer is due, and marks that end a line of code.
+_TAIL = "（【《「『〈〔“([，、；,"
+_AT_HEAD = re.compile(rf"\s*+[{re.escape(_HEAD)}][{re.escape(_HEAD)}\s]*+")
+_BLANKS = " \t\r\n\u3000\u00a0"
+_EYES = (":", ";", "=", ":-", ";-")
+
+
+class EdgePunctuation(EditRule):
+    """Removes unbalanced closing marks from the head, dangling openers and separators from the tail of a text.
+
+    A final full stop or closing quote is no dirt. For documents: a prompt may end in the middle of a sentence.
+    """
+
+    protected: ClassVar[frozenset[str]] = frozenset({CODE, MATHS, TABLE, URL, QUOTE})
+
+    rule: Literal["edge_punctuation"] = "edge_punctuation"
+
+    @property
+    def trigger(self) -> Trigger:
+        """Such a mark, or white space that may hide one, at an end."""
+        return Trigger(opens=of(_HEAD) | SPACES, closes=of(_TAIL + _BLANKS))
+
+    def apply(self, segments: Segments) -> Edited:
+        """Strip the ends of texts; a segment that ends at code is no end."""
+        texts, counts = [], []
+        for text, opens, closes in zip(segments.texts, segments.opens, segments.closes, strict=True):
+            head = _AT_HEAD.match(text) if opens and not _opened_backwards(text) else None
+            start, end = head.end() if head else 0, len(text)
+            words = len(text.rstrip(_TAIL + _BLANKS))
+            if closes and _dangles(text[:words], text[words:].strip(_BLANKS)):
+                end = max(start, words)
+            texts.append(text[start:end])
+            counts.append((start > 0) + (end < len(text)))
+        return Edited(texts, counts)
+
+
+def _dangles(words: str, marks: str) -> bool:
+    """Tell whether the marks after the last words are left over: not `:(`, nor the comma of `Yours sincerely,`."""
+    last_line = words[words.rfind("\n") + 1 :]
+    letter_end = marks == "," and last_line.isascii() and last_line.count(" ") < 4
+    return bool(marks) and not letter_end and not words.endswith(_EYES)
+
+
+def _opened_backwards(text: str) -> bool:
+    """Tell whether a text opens its quotations with ”, as some do: then there are as many as of the others."""
+    return text.lstrip()[:1] == "”" and text.count("”") - text.count("“") != 1
