@@ -25,7 +25,7 @@ _FIRST_KIND = _FIRST_SINGLE + len(SINGLES)
 _KINDS = (
     "HAN_COMMON", "HAN_LESS_COMMON", "HAN_RARE", "KANA", "HANGUL", "LATIN_EXTRA", "LATIN_WIDE", "DIGIT_WIDE", "GREEK",
     "CYRILLIC", "OTHER_LETTER", "OTHER_DIGIT", "COMPATIBILITY", "BLANK_WIDE", "INVISIBLE", "JOINER", "BREAK", "EMOJI",
-    "LEAD", "TAIL", "PUNCTUATION", "SYMBOL",
+    "LEAD", "TAIL", "PUNCTUATION", "SYMBOL", "TAIL_LETTER",
 )  # fmt: skip
 _NUMBER = {name: _FIRST_KIND + at for at, name in enumerate(_KINDS)}
 
@@ -58,7 +58,7 @@ HAN_LESS_COMMON = _kind("HAN_LESS_COMMON")
 """Level 2 of GB 2312-1980: 3,008 more."""
 KANA, HANGUL = _kind("KANA"), _kind("HANGUL")
 CJK = HAN | KANA | HANGUL
-LATIN_EXTRA = _kind("LATIN_EXTRA", "LEAD")
+LATIN_EXTRA = _kind("LATIN_EXTRA", "LEAD", "TAIL_LETTER")
 """Latin letters beyond ASCII, full-width ones not."""
 LATIN_WIDE, DIGIT_WIDE = _kind("LATIN_WIDE"), _kind("DIGIT_WIDE")
 GREEK, CYRILLIC = _kind("GREEK"), _kind("CYRILLIC")
@@ -73,11 +73,12 @@ SPACES = BLANKS | BREAKS | of("\n\r")
 """Everything that Unicode calls white space, and the ASCII separators."""
 LEAD = _kind("LEAD")
 """U+00C2–U+00F4: what the first byte of UTF-8 looks like when read as Latin-1."""
-TAIL = _kind("TAIL") | of("“”‘’–—…•‹›«»·\u00a0")
+TAIL = _kind("TAIL", "TAIL_LETTER") | of("“”‘’–—…•‹›«»·\u00a0")
 """What the other bytes of UTF-8 look like when read as Latin-1 or Windows-1252."""
 SYMBOL, PUNCTUATION = _kind("SYMBOL"), _kind("PUNCTUATION")
 
-_TAILS = "€‚ƒ„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ"
+_TAILS = "€‚„†‡ˆ‰‹˜™›"
+_TAIL_LETTERS = "ƒŠŒŽšœžŸ"
 _JOINERS = "\u200c\u200d"
 _INVISIBLE = (
     (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180E, 0x180E),
@@ -109,7 +110,12 @@ def class_table() -> np.ndarray:
         for first, last in ranges:
             table[first : last + 1] = _NUMBER[name]
     _mark_han(table)
-    for name, characters in (("TAIL", _TAILS), ("JOINER", _JOINERS), ("BREAK", "\u0085\u2028\u2029")):
+    for name, characters in (
+        ("TAIL", _TAILS),
+        ("TAIL_LETTER", _TAIL_LETTERS),
+        ("JOINER", _JOINERS),
+        ("BREAK", "\u0085\u2028\u2029"),
+    ):
         table[[ord(c) for c in characters]] = _NUMBER[name]
     table[[ord(c) for c in SINGLES]] = np.arange(_FIRST_SINGLE, _FIRST_KIND)
     return table

@@ -71,6 +71,20 @@ def letter_table() -> np.ndarray:
 _BYTES = Array(uint8, 1, "C", readonly=True)
 
 
+@njit(boolean(_BYTES, int64, int64, int64, Array(int64, 1, "C")), cache=True, nogil=True, boundscheck=False)
+def _goes_on(own, at, low, high, lengths):  # type: ignore[no-untyped-def]
+    """Tell whether the stretch around a place is alike for long enough at one of the distances from low to high."""
+    for distance in range(low, high + 1):
+        length, start, end = lengths[distance], at, at
+        while end + distance < own.size and own[end] == own[end + distance] and end - start < length:
+            end += 1
+        while start > 0 and own[start - 1] == own[start - 1 + distance] and end - start < length:
+            start -= 1
+        if end - start >= length:
+            return True
+    return False
+
+
 @njit(
     void(_BYTES, Array(int64, 1, "C", readonly=True), Array(int64, 1, "C"), int64, Array(boolean, 1, "C")),
     cache=True, nogil=True, boundscheck=False,
@@ -78,34 +92,38 @@ _BYTES = Array(uint8, 1, "C", readonly=True)
 def _suspect(data, ends, lengths, longest, suspect):  # type: ignore[no-untyped-def]
     """Mark the texts that go on alike for `lengths[distance]` bytes at some distance.
 
-    Three bytes are compared at one place in every `lengths[distance] - 2`: any such stretch covers one of these.
+    Distances are taken in octaves: from a place in every few, so close that each long enough stretch holds one, all
+    distances of an octave are compared at once by four bytes (three where stretches are that short).
     """
     for text in range(ends.size - 1):
-        start, end = ends[text], ends[text + 1]
+        own = data[ends[text] : ends[text + 1]]
+        size = own.size
         highest = np.uint8(0)
-        for at in range(start, end):
-            highest = max(highest, data[at])
+        for at in range(size):
+            highest = max(highest, own[at])
         width = 1 if highest < 0x80 else 2 if highest < 0xE0 else 3 if highest < 0xF0 else 4
-        for distance in range(_SHORTEST, min(longest * width, (end - start) // 2) + 1):
-            length = lengths[distance]
-            at, last = start, end - distance - _SHORTEST
-            while at <= last:
-                if (
-                    data[at] == data[at + distance]
-                    and data[at + 1] == data[at + 1 + distance]
-                    and data[at + 2] == data[at + 2 + distance]
-                ):
-                    low, high = at, at + _SHORTEST
-                    while low > start and data[low - 1] == data[low - 1 + distance] and high - low < length:
-                        low -= 1
-                    while high + distance < end and data[high] == data[high + distance] and high - low < length:
-                        high += 1
-                    if high - low >= length:
-                        suspect[text] = True
-                        break
-                at += length - _SHORTEST + 1
-            if suspect[text]:
-                break
+        farthest = min(longest * width, size // 2)
+        low = _SHORTEST
+        while low <= farthest and not suspect[text]:
+            high = min(2 * low - 1, farthest)
+            least = lengths[low]
+            for distance in range(low, high + 1):
+                least = min(least, lengths[distance])
+            word = 4 if least >= 6 else 3
+            for at in range(0, size - low - word + 1, least - word + 1):
+                last = min(high, size - word - at)
+                a, b, c, d = own[at], own[at + 1], own[at + 2], own[at + word - 1]
+                behind = own[at + low : at + last + word]
+                met = False
+                for nth in range(last - low + 1):
+                    met |= (
+                        (behind[nth] == a) & (behind[nth + 1] == b) & (behind[nth + 2] == c)
+                        & (behind[nth + word - 1] == d)
+                    )  # fmt: skip
+                if met and _goes_on(own, at, low, last, lengths):
+                    suspect[text] = True
+                    break
+            low = high + 1
 
 
 @njit(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cleaning.config import CleanConfig
+from cleaning.report_duplicates import duplicate_blocks
+from cleaning.shape import Shape, summed
 from utils.report.page import (
     Bar,
     BarList,
@@ -16,8 +18,12 @@ from utils.report.page import (
     Diff,
     Fact,
     Facts,
+    Label,
+    LineChart,
     Paragraph,
+    Point,
     Section,
+    Series,
     Table,
     Text,
     render_page,
@@ -27,12 +33,16 @@ from utils.runs.directory import Run
 EXAMPLES_SHOWN = 3
 
 STATUS = {"kept": Text("kept", "保留"), "dropped": Text("dropped", "剔除"), "quarantined": Text("quarantined", "隔离")}
+_WHEN = {"in": Text("before", "清洗前"), "kept": Text("kept", "保留")}
+_LANGUAGES = {"zh": "中文", "en": "English", "und": "–"}
 TONES = {"kept": "good", "dropped": "bad", "quarantined": "warn"}
 
 
 def report(run: Run, config: CleanConfig, manifest: dict[str, Any]) -> None:
     """Write `report.html`."""
-    counts, passes = manifest["counts"], [found for found in run.reports() if found["unit"].startswith("first-")]
+    counts, reports = manifest["counts"], list(run.reports())
+    passes = [found for found in reports if found["unit"].startswith("first-")]
+    shape = summed(found["shape"] for found in reports if "shape" in found)
     page = render_page(
         Text("Cleaning report", "清洗报告"),
         subtitle=f"{config.dataset} · {manifest['finished']}",
@@ -41,6 +51,9 @@ def report(run: Run, config: CleanConfig, manifest: dict[str, Any]) -> None:
             Section(Text("Why rows were dropped", "剔除原因"), _reasons(counts)),
             Section(Text("What rules changed", "规则的修改"), _edits(passes)),
             Section(Text("Before and after", "修改前后"), _examples(passes)),
+            Section(Text("Personal data", "个人信息"), _kinds(passes)),
+            Section(Text("Duplicates", "重复"), duplicate_blocks(run, config, reports)),
+            Section(Text("Languages and lengths", "语言与长度"), _shape(shape)),
             Section(Text("Files", "文件"), [_files(counts)]),
             Section(Text("Speed", "速度"), [_speed(manifest)]),
             Section(Text("Go on", "下一步"), _commands(run, config, passes)),
@@ -98,6 +111,41 @@ def _examples(passes: Sequence[dict[str, Any]]) -> list[Block]:
         for one in examples[:EXAMPLES_SHOWN]
     ]
     return diffs or [Paragraph(Text("Nothing to show.", "没有可显示的例子。"))]
+
+
+def _kinds(passes: Sequence[dict[str, Any]]) -> list[Block]:
+    """Say how much personal data became a placeholder; the data itself is shown nowhere."""
+    kinds: Counter[str] = Counter()
+    for found in passes:
+        kinds.update(found.get("kinds", {}).get("personal_data", {}))
+    if not kinds:
+        return [Paragraph(Text("None was found.", "没有发现个人信息。"))]
+    caption = Text("replaced by placeholders such as <email>", "已替换为 <email> 一类的占位符")
+    return [BarList([Bar(kind, count, "warn") for kind, count in _by_count(kinds)], None, caption)]
+
+
+def _shape(shape: Shape) -> list[Block]:
+    """Draw rows by language and by length, before and after."""
+    languages = sorted(shape["in"])
+    sums = {when: [sum(shape[when].get(lang, {}).values()) for lang in languages] for when in shape}
+    blocks: list[Block] = [
+        _bars(Text("Rows by language", "各语言行数"), sums, [_LANGUAGES.get(one, one) for one in languages])
+    ]
+    for lang in languages:
+        powers = sorted({int(length) for when in shape for length in shape[when].get(lang, {})})
+        every = [1 << at for at in range(powers[0].bit_length() - 1, powers[-1].bit_length())]
+        by_length = {when: [shape[when].get(lang, {}).get(str(power), 0) for power in every] for when in shape}
+        name = _LANGUAGES.get(lang, lang)
+        title = Text(f"Rows by length: {name}", f"各长度行数：{name}")
+        blocks.append(_bars(title, by_length, [f"{power:,}–" for power in every], Text("characters", "字符数")))
+    return blocks
+
+
+def _bars(title: Text, counts: dict[str, list[int]], names: Sequence[str], x_label: Label = "") -> LineChart:
+    series = [
+        Series(_WHEN[when], [Point(at, count) for at, count in enumerate(numbers)]) for when, numbers in counts.items()
+    ]
+    return LineChart(series, title, x_label, Text("rows", "行"), x_names=names, bars=True)
 
 
 def _files(counts: dict[str, Any]) -> Table:

@@ -13,7 +13,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from cleaning.duplicates.outcome import DUPLICATES_FILE
+from cleaning.duplicates.parts import DUPLICATES_FILE
 from cleaning.duplicates.reference import REASON as REFERENCE
 from cleaning.first_pass import format_of, rows_of
 from cleaning.rows_out import Mark, RowWriter, json_line, open_writer

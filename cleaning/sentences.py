@@ -8,14 +8,16 @@ from utils.data.language import HAN
 CLOSERS = r"""”’」』）】》〉〕］)\]}"'"""
 """Marks that still belong to the sentence before them."""
 
-# `!` and `?` of ASCII end a sentence where a blank, a closing mark, Chinese or nothing follows and no blank stands
-# before (`a != b`, `x ? y : z`).
-_ASCII = rf"(?:[!?](?<![ \t][!?])[!?]*+(?=[\s{CLOSERS}{HAN}]|\Z))"
-STOP = rf"\.(?<=[^\W_].|[{CLOSERS}%].)(?![^\s{CLOSERS}])"
-"""A full stop behind a word and before a blank, a closing mark or the end."""
-END = rf"(?:[。！？…｡]++|{_ASCII})[。！？!?…]*+[{CLOSERS}]*+"
+# Chinese marks end a sentence wherever they stand; `!` and `?` of ASCII where a blank, a closing mark, Chinese or
+# nothing follows and no blank stands before (`a != b`, `x ? y : z`); a full stop behind a word and before a blank, a
+# closing mark or the end. The expressions begin with a set of characters, which the engine looks for fast.
+_ASCII = rf"(?<=[!?])(?<![ \t].)(?=[!?]*+(?:[\s{CLOSERS}{HAN}]|\Z))"
+_STOP = rf"(?<=[^\W_]\.|[{CLOSERS}%]\.)(?![^\s{CLOSERS}])"
+_MORE = rf"[。！？!?….｡]*+[{CLOSERS}]*+"
+END = rf"[。！？…｡!?](?:(?<![!?])|{_ASCII}){_MORE}"
 """The end of a sentence, but for a full stop, which stands behind abbreviations and numbers too."""
-END_OR_STOP = rf"(?:[。！？…｡]++|{_ASCII}|{STOP})[。！？!?….]*+[{CLOSERS}]*+"
+END_OR_STOP = rf"[。！？…｡!?.](?:(?<![!?.])|{_ASCII}|{_STOP}){_MORE}"
 
-ENDING: Classes = of("。！？…｡!?.") | of("”’」』）】》〉〕］)]}\"'")
-"""Classes of the last character of a text whose last sentence has an end."""
+LAST = "。！？…｡!?.”’」』）】》〉〕］)]}\"'"
+"""Last characters of a text that breaks off nowhere."""
+ENDING: Classes = of(LAST)

@@ -15,6 +15,7 @@ import polars as pl
 
 from cleaning.rows_out import Mark, RowWriter, marked_line
 from utils.data.formats import Format, Row, replace
+from utils.data.parquet_rows import row_as_json
 from utils.data.parsing import Utf8Policy, parse_row
 from utils.data.raw_rows import RawRows
 from utils.errors import StageFailedError
@@ -74,7 +75,9 @@ class Outputs:
         for i in errors:
             self.quarantine.write(_quarantined(rows, i, errors[i], self.relative) + b"\n")
         marks = [Mark(given, reasons.get(i, ())) for i, given in enumerate(ids)]
-        self.good.write_many(rows, [i for i in range(len(rows)) if i not in reasons and i not in errors], changed, marks)
+        self.good.write_many(
+            rows, [i for i in range(len(rows)) if i not in reasons and i not in errors], changed, marks
+        )
         self.bad.write_many(rows, list(reasons), changed, marks)
         for i in (i for i in range(len(rows)) if rows.first + i in self.sampled):
             self.sample.write(self._sampled(rows, i, changed.get(i), marks[i]) + b"\n")
@@ -95,6 +98,8 @@ class Outputs:
         """Return a line for review: the row as it is written, its place, and columns to fill in."""
         number = rows.first + i
         place = {"drawn": self.sampled[number], "source_file": self.relative, "source_row": number}
+        if changed is not None and rows.rows[i] is not None:  # Parquet has values that JSON lacks
+            changed = orjson.loads(row_as_json(changed))
         line = marked_line(rows.raws[i], changed, mark)
         return orjson.dumps(place)[:-1] + b"," + line[1:-1] + b"," + orjson.dumps(REVIEW_COLUMNS)[1:]
 

@@ -146,7 +146,7 @@ def _bucket_pairs(
     for size in sizes:
         room += size * (np.int64(size) - 1) // 2 if size <= bucket_rows else size
     left, right = np.empty(room, np.uint32), np.empty(room, np.uint32)
-    made = np.int64(0)  # no literal, for which what is called would be compiled once more
+    made = int(np.int64(0))  # no literal, for which what is called would be compiled once more
     large_buckets = large_rows = 0
     for first in range(hashes.size):
         if sizes[first] > bucket_rows:

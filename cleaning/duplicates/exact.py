@@ -27,16 +27,9 @@ if TYPE_CHECKING:
 
 REASON = "exact_duplicate"
 
-SPOKEN = pl.Schema(
-    {"row": pl.UInt32, "key": pl.String, "prompt": pl.String, "text": pl.String, "answer": pl.String}
-)
+SPOKEN = pl.Schema({"row": pl.UInt32, "key": pl.String, "prompt": pl.String, "text": pl.String, "answer": pl.String})
 
 _TURN = "\x1f"
-
-
-def normalised(text: pl.Expr) -> pl.Expr:
-    """Return the expression for a text as duplicates are compared."""
-    return text.str.normalize("NFC").str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def spoken(texts: pl.DataFrame, *, normalise: bool = True) -> pl.DataFrame:
@@ -45,8 +38,12 @@ def spoken(texts: pl.DataFrame, *, normalise: bool = True) -> pl.DataFrame:
     `key` is all of it with the turns marked, `prompt` the same without the assistant's turns (null where it has none),
     `text` the plain text, `answer` the assistant's part of it ("" where it has none).
     """
-    said = normalised(pl.col("text")) if normalise else pl.col("text")
-    turns = texts.lazy().select("row", "role", said.alias("text")).filter(pl.col("text") != "").collect()
+    said = texts["text"]
+    if normalise:
+        from cleaning.duplicates.fold import folded
+
+        said = folded(said)
+    turns = texts.select("row", "role", said.alias("text")).filter(pl.col("text") != "")
     if not turns["row"].is_duplicated().any():  # documents: one text each, nothing to join
         return _single(turns)
     begins = pl.col("role").ne_missing(pl.col("role").shift(1).over("row"))
@@ -75,13 +72,15 @@ def _single(turns: pl.DataFrame) -> pl.DataFrame:
 
 def hash_columns(texts: pl.Series, name: str) -> pl.DataFrame:
     """Return a text's BLAKE2b-128 as the columns `<name>_high, <name>_low`; null for null."""
-    none = bytes(16)
-    hashed = hashlib.blake2b
-    digests = b"".join(none if t is None else hashed(t.encode(), digest_size=16).digest() for t in texts)
+    names = (f"{name}_high", f"{name}_low")
+    if texts.null_count() == len(texts):
+        return pl.DataFrame({half: pl.Series([None] * len(texts), dtype=pl.UInt64) for half in names})
+    none, hashed = bytes(16), hashlib.blake2b
+    said = texts.cast(pl.Binary).to_list()
+    digests = b"".join([none if text is None else hashed(text, digest_size=16).digest() for text in said])
     halves = np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
-    high, low = (pl.Series(halves[:, half].copy()) for half in (0, 1))
-    there = texts.is_not_null()
-    return pl.select(pl.when(there).then(high).alias(f"{name}_high"), pl.when(there).then(low).alias(f"{name}_low"))
+    columns = pl.DataFrame({half: halves[:, number].copy() for number, half in enumerate(names)})
+    return columns.select(pl.when(texts.is_not_null()).then(pl.col(half)).alias(half) for half in names)
 
 
 def keys_of(

@@ -12,7 +12,7 @@ import polars as pl
 from cleaning.duplicates.cluster import components, neighbours, survivors
 from cleaning.duplicates.exact import REASON as EXACT
 from cleaning.duplicates.exact import load_copies
-from cleaning.duplicates.parts import SHORT, WORK, Part, by_part, load_parts, own_offset, total_rows
+from cleaning.duplicates.parts import DUPLICATES_FILE, SHORT, WORK, Part, by_part, load_parts, own_offset, total_rows
 from cleaning.duplicates.verify import edges_file
 from cleaning.tasks import unit_of
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEAR = "near_duplicate"
-DUPLICATES_FILE = "run/work/duplicates.parquet"
 KEPT = f"{WORK}/kept.npy"
 DUPLICATES = {
     "part": pl.String,

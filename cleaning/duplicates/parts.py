@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FIRST_PASS = "run/work/first-pass"  # noqa: S105
 WORK = "run/work/duplicates"
 PARTS = f"{WORK}/parts.json"
+DUPLICATES_FILE = "run/work/duplicates.parquet"
 
 # What a row takes part in: its column `compared`.
 UNREADABLE, DROPPED, SHORT, WHOLE = range(4)

@@ -27,7 +27,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cleaning.duplicates.config import Reference
-from cleaning.duplicates.exact import normalised
 from utils.data.inputs import find_files
 from utils.data.streaming import iter_records
 from utils.errors import UserError
@@ -114,9 +113,11 @@ def _prompts(settings: Reference) -> Iterator[tuple[str, str, int, str]]:
                     yield record.id, file.relative, number, message.content
 
 
-def folded(text: pl.Expr) -> pl.Expr:
-    """Return the expression for a text as it is compared with references."""
-    return normalised(text).str.to_lowercase()
+def comparable(texts: pl.Series) -> pl.Series:
+    """Return texts as they are compared with references."""
+    from cleaning.duplicates.fold import folded
+
+    return folded(texts).str.to_lowercase().alias("folded")
 
 
 class References:
@@ -126,7 +127,8 @@ class References:
         from cleaning.duplicates.overlaps import index_of
         from cleaning.duplicates.shingles import shingle_sets
 
-        self.frame = pl.read_parquet(path).with_columns(folded=folded(pl.col("text")))
+        self.frame = pl.read_parquet(path)
+        self.frame = self.frame.with_columns(comparable(self.frame["text"]))
         self.threshold, self.containment = threshold, containment
         size = pl.col("folded").str.count_matches(_CJK) / _CJK_CHARACTERS
         words = pl.col("folded").str.replace_all(_CJK, " ").str.count_matches(_WORD) / _WORDS
@@ -142,7 +144,8 @@ class References:
             texts: of a batch: `row, place, role, text`.
 
         """
-        asked = _turns(texts.filter(pl.col("role").is_in(_SPOKEN))).with_columns(folded=folded(pl.col("text")))
+        asked = _turns(texts.filter(pl.col("role").is_in(_SPOKEN)))
+        asked = asked.with_columns(comparable(asked["text"]))
         equal = asked.join(self._equal, on="folded", how="inner", maintain_order="left")
         found = [equal.with_columns(similarity=pl.lit(1.0), excerpt=pl.col("text").str.slice(0, SHOWN))]
         found += [self._overlapping(piece) for piece in _pieces(asked)]

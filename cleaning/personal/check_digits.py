@@ -60,8 +60,8 @@ def is_card_of_known_issuer(number: str) -> bool:
 
 
 def is_credit_code(code: str) -> bool:
-    """Tell whether eighteen capitals and digits are a unified social credit code with the right check character."""
-    if any(character not in _CREDIT for character in code):
+    """Tell whether eighteen characters are a unified social credit code: a place, the right check character."""
+    if code[2:4] not in _PROVINCES or any(character not in _CREDIT for character in code):
         return False
     total = sum(weight * _CREDIT.index(character) for weight, character in zip(_CREDIT_WEIGHTS, code, strict=False))
     return _CREDIT[-total % 31] == code[17]

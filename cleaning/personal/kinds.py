@@ -42,22 +42,29 @@ def _before(match: Match) -> str:
 
 
 _OTHER_NUMBER = re.compile(
-    r"(?:订单|单号|运单|快递|物流|流水|编号|序号|序列|货号|批号|型号|条码|条形码|学号|工号|案号|版本|专利|期刊|余额|金额|"
+    r"(?:第|订单|单号|运单|快递|物流|流水|编号|序号|序列|货号|批号|型号|条码|条形码|学号|工号|案号|版本|专利|期刊|余额|金额|"
     r"总计|合计|共计|order|tracking|invoice|isbn|issn|serial|ticket|model|part|sku|barcode|version|patent|doi|pmid|"
     r"amount|total|balance|case|reference|transaction)[\w\s是为]{0,8}[:：#=\s.]{0,3}$",
     re.IGNORECASE,
 )
 # A number begins and ends where it is not part of a longer one, of a decimal, or of a calculation. A hyphen or an
 # asterisk at the head of a line is a bullet.
-_START = r"(?<![\w.+*=^$€£￥¥#_-])(?:(?<![,/])|(?<=\d{7}[,/]))(?<![\w)] [+*/^×÷-] )(?<![=≈] )"
+_START = r"(?<![\w.+*=^$€£￥¥#_-])(?:(?<![,/])|(?<=\d{7}[,/]))(?<![\w)] [+*^×÷-] )(?:(?<! / )|(?<=\d{4} / ))(?<![=≈] )"
 _END = (
-    r"(?![\w*^%‰]|\.\d|,\d{3}(?!\d)|/(?!\d{7}| )| ?[*=^×÷+>%‰]| ?<(?![a-zA-Z/])| ?- ?\d| / ?\d|-\w)"
+    r"(?![\w*^%‰]|\.\d|,\d{3}(?!\d)|/(?!\d{7}| )| ?[*=^×÷+>%‰]| ?<(?![a-zA-Z/])| ?- ?\d| / ?\d{1,6}(?![\d-])|-\w)"
     r"(?! ?(?:元|美元|万|亿|个|吨|米|件|次|公里|千米|千克|公斤|克|秒|年|字节|平方|立方|块钱|倍))"
 )
 
 
 def _is_no_other_number(match: Match) -> bool:
     return not _OTHER_NUMBER.search(_before(match))
+
+
+def _is_no_row_of_numbers(match: Match) -> bool:
+    """Tell whether a number in groups is not a piece of a longer row of such groups."""
+    return " " not in match.group() or not (
+        re.search(r"\d $", _before(match)) or re.match(r" \d", match.string[match.end() : match.end() + 2])
+    )
 
 
 # Not a remote (`git@host:path`), not part of a longer word or path.
@@ -97,7 +104,7 @@ _CARD_WORD = re.compile(
 
 def _is_card(match: Match) -> bool:
     number = match.group().replace(" ", "").replace("-", "")
-    if len(set(number)) < 2 or not passes_luhn(number):
+    if len(set(number)) < 2 or not passes_luhn(number) or not _is_no_row_of_numbers(match):
         return False
     return bool(_CARD_WORD.search(_before(match))) or (is_card_of_known_issuer(number) and _is_no_other_number(match))
 
@@ -128,6 +135,8 @@ _TOLL_FREE = re.compile(r"(?:1[-. ])?\(?8(?:00|33|44|55|66|77|88)\b")
 
 
 def _is_phone(match: Match) -> bool:
+    if not _is_no_row_of_numbers(match):
+        return False
     if match["mobile"] or match["landline"]:
         return _is_no_other_number(match)
     number = match.group()
@@ -167,13 +176,15 @@ def _is_address(match: Match) -> bool:
     return max(map(int, number.split("."))) >= 30 or bool(_IP_WORD.search(before))
 
 
-# After a word that says so and a sign (`微信号：`, `wx:`, `WeChat ID is`). Where the word alone could begin a sentence,
-# the name needs a digit or a line, or nothing of a sentence after it.
+# After a word that says so. A name that could be a word of the sentence needs a sign before it and an end after it,
+# one without a sign a digit or a line; only `wxid_…` speaks for itself.
 _WECHAT = re.compile(
     r"(?:(?:微信号|微信ID|微信账号|薇信号|威信号|微信公众号|公众号ID|WeChat ?(?:ID|number|account))"
-    r"(?: ?[:：] ?| ?[是为] ?| is:? | )?"
-    r"|(?:微信|薇信|威信|V信|加微|WeChat|Weixin|(?<![A-Za-z])(?:wx|vx)|(?<=加)v)(?: ?[:：] ?)(?P<weak>)"
-    r"|(?:加|添加)(?:我的?)?(?:微信|薇信|威信|V信|vx|wx) ?(?P<weakest>))"
+    r"(?: ?[:：] ?| ?[是为] ?| is:? )"
+    r"|(?:微信|薇信|威信|V信|加微|WeChat|Weixin|(?<![A-Za-z])(?:wx|vx)|(?<=加)v) ?[:：] ?(?P<may_go_on>)"
+    r"|(?P<unsigned>微信号 ?|微信ID ?|微信账号 ?|WeChat ?ID |微信(?:客服|联系方式)?[是为] ?"
+    r"|WeChat(?: (?:ID|number|account))?[^.,;:!?\n]{0,40}? is |(?:加|添加)(?:我的?)?(?:微信|薇信|威信|V信|vx|wx) ?)"
+    r"|(?=wxid_[a-z0-9]{8,20}(?![a-z0-9])))"
     r"(?P<value>[A-Za-z_][A-Za-z0-9_-]{5,19}|(?<=[:：])\d{6,10}|(?<=[:：] )\d{6,10})(?![\w=@-]|\.\w|:/)",
     re.ASCII | re.IGNORECASE,
 )
@@ -181,12 +192,11 @@ _SENTENCE_GOES_ON = re.compile(r" ?[A-Za-z'(/]")
 
 
 def _is_wechat_id(match: Match) -> bool:
-    name = match["value"]
-    if any(character in "0123456789_" for character in name):
+    if any(character in "0123456789_" for character in match["value"]):
         return True
-    if match["weakest"] is not None:
+    if match["unsigned"] is not None:
         return False
-    return match["weak"] is None or not _SENTENCE_GOES_ON.match(match.string, match.end())
+    return match["may_go_on"] is None or not _SENTENCE_GOES_ON.match(match.string, match.end())
 
 
 _QQ = re.compile(
@@ -206,10 +216,13 @@ _API_KEY = re.compile(
 _KEY_NEEDS = ("sk-", "AKIA", "ASIA", "gh", "glpat-", "hf_", "AIza", "xox", "k_live_", "k_test_", "eyJ")
 
 
+_NO_DIGIT = re.compile(r"\D+")
+
+
 def _is_key(match: Match) -> bool:
     """Leave what is written in place of a key: one letter over and over, words."""
     key = match.group()
-    return len(set(key)) >= 10 and any(character in "0123456789" for character in key)
+    return len(set(key)) >= 8 and (key.startswith(("AKIA", "ASIA")) or not _NO_DIGIT.fullmatch(key))
 
 
 def _is_anything(match: Match) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from operator import ne
 from typing import Literal
 
 from pydantic import Field
 
 from cleaning.characters import of
-from cleaning.rules.base import Edited, EditRule, Replacement, Segments
+from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
 
 _BLANK = " \t\u3000\u00a0"
@@ -18,7 +19,6 @@ _BLANK_ENDS = (" \n", "\t\n", "\u3000\n", "\u00a0\n", "\r")
 _TRAILING = re.compile(rf"[{_BLANK}]++(?=\n)")
 _NEXT = re.compile(rf"\n[{_BLANK}]*+(?P<words>\S)?")
 _HEAD = re.compile(rf"\A(?:[{_BLANK}]*+\n)++")
-_TAIL = re.compile(rf"[{_BLANK}\n]++\Z")
 
 
 def _break(blanks: re.Match[str], opens: bool, closes: bool) -> str:
@@ -53,23 +53,34 @@ class BlankLines(EditRule):
     def apply(self, segments: Segments) -> Edited:
         """Tidy the segments; the edges beside code or a formula are left as they are."""
         run = re.compile(rf"\n{{{self.keep + 2},}}")
-        trailing: Replacement = ""
         texts, counts = [], []
         for text, opens, closes in zip(segments.texts, segments.opens, segments.closes, strict=True):
-            count = 0
-            if self.markdown_breaks:
-                trailing = partial(_break, opens=opens, closes=closes)
-            for found, by, applies in (
-                (_RETURN, "\n", "\r" in text),
-                (_TRAILING, trailing, any(end in text for end in _BLANK_ENDS)),
-                (run, "\n" * (self.keep + 1), "\n\n" in text),
-                (_HEAD, "", opens and text[:1].isspace()),
-                (_TAIL, "", closes and text[-1:].isspace()),
-            ):
-                if applies:
-                    changed, changes = found.subn(by, text)
-                    count += changes if changed != text else 0
-                    text = changed
+            count, ends = 0, any(end in text for end in _BLANK_ENDS)
+            if "\r" in text:
+                text, count = _RETURN.subn("\n", text)
+            if ends:
+                text, stripped = self._without_trailing(text, opens, closes)
+                count += stripped
+            if "\n\n" in text:
+                text, shortened = run.subn("\n" * (self.keep + 1), text)
+                count += shortened
+            if opens and text[:1].isspace():
+                text, heads = _HEAD.subn("", text)
+                count += heads
+            if closes and text[-1:].isspace():
+                trimmed = text.rstrip(_BLANK + "\n")
+                count += trimmed != text
+                text = trimmed
             texts.append(text)
             counts.append(count)
         return Edited(texts, counts)
+
+    def _without_trailing(self, text: str, opens: bool, closes: bool) -> tuple[str, int]:
+        """Strip blanks before line ends; the last line has none."""
+        if self.markdown_breaks and "  \n" in text:
+            stripped = _TRAILING.sub(partial(_break, opens=opens, closes=closes), text)
+            return stripped, int(stripped != text)
+        *lines, last = text.split("\n")
+        stripped_lines = [line.rstrip(_BLANK) for line in lines]
+        changed = sum(map(ne, lines, stripped_lines))
+        return "\n".join([*stripped_lines, last]) if changed else text, changed

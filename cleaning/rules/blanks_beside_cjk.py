@@ -19,12 +19,12 @@ Beside = Literal["marks", "cjk", "all"]
 
 
 def _between(left: str, right: str, most: int) -> str:
-    """Return blanks between two characters; the blank stands first, so that a search can look for it."""
-    return rf"[{_BLANK}](?<=[{left}][{_BLANK}])[{_BLANK}]{{0,{most - 1}}}+(?=[{right}])"
+    """Return the rest of so many blanks between two characters; the first blank stands before it."""
+    return rf"(?<=[{left}][{_BLANK}])[{_BLANK}]{{0,{most - 1}}}+(?=[{right}])"
 
 
 def _pattern(beside: Beside) -> re.Pattern[str]:
-    """Return where blanks go.
+    """Return where blanks go; it begins with a blank, so that a search can look for one.
 
     On both sides of a blank beside a mark a letter, a digit or another mark is asked for: the blank after `-`, `#`,
     `1.` or at the head of a line is Markdown's. Four blanks or more between letters are columns; a blank between an
@@ -41,7 +41,7 @@ def _pattern(beside: Beside) -> re.Pattern[str]:
         forms.append(_between(_LETTERS, _LETTERS, 3))
     if beside == "all":
         forms += [_between(_LETTERS, "a-zA-Z0-9", 3), _between("a-zA-Z0-9", _LETTERS, 3)]
-    return re.compile("|".join(forms))
+    return re.compile(f"[{_BLANK}](?:{'|'.join(forms)})")
 
 
 _PATTERNS: dict[Beside, re.Pattern[str]] = {beside: _pattern(beside) for beside in ("marks", "cjk", "all")}

@@ -24,7 +24,7 @@ _SOUNDS = frozenset(
     "拿娜纳奈南内尼涅宁牛纽努诺欧帕派潘庞培佩彭蓬皮珀普奇齐恰钱乔切琼丘让茹瑞若萨塞赛桑瑟森莎沙山舍圣史士斯松苏索塔泰坦汤"
     "唐陶特腾提廷图托瓦万威韦维魏温文沃乌伍西希锡夏香肖歇谢辛休许雪逊雅亚扬耶叶伊易因英尤约泽扎詹珍芝朱兹佐"
 )
-_SENTENCE = re.compile(r"[^。.！!？?\n]*+\Z")
+_ENDS = re.compile(r"[。.!！？?\n]")
 _LATIN = re.compile("[A-Za-z]")
 _CHINESE = re.compile(f"[{_HAN}]")
 
@@ -33,7 +33,7 @@ def _ends_sentence(text: str, at: int) -> bool:
     """Tell whether the stop at a place ends a Chinese sentence: no list number, no name, no English around one word."""
     if text[at - 1] in _SOUNDS and text[at + 1 : at + 2] in _SOUNDS:
         return False
-    before = _SENTENCE.search(text[max(0, at - 40) : at])[0]  # type: ignore[index]  # it matches nothing, too
+    before = _ENDS.split(text[max(0, at - 40) : at])[-1]
     if 2 * len(_CHINESE.findall(before)) < len(_LATIN.findall(before)):
         return False
     return not _LIST_NUMBER.search(text, max(0, at - 12), at)

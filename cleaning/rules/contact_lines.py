@@ -12,7 +12,10 @@ from cleaning.scan import Trigger
 
 # An account as it was written, or what `personal_data` left of it.
 _ID = r"(?:<(?:wechat_id|qq|phone)>|(?<![A-Za-z0-9])[A-Za-z_][\w-]{5,19}(?![\w-])|(?<!\d)\d{5,12}(?!\d))"
-_NAME = r"(?:微信公众号|官方微信|客服微信|小编微信|微信号?|薇信|威信|V信|WeChat|wx|vx|VX|QQ交流群|QQ群号?|QQ号?|Q群|企鹅号?|扣扣|交流群)"
+_NAME = (
+    r"(?:微信公众号|官方微信|客服微信|小编微信|微信号?|薇信|威信|V信|WeChat|wx|vx|"
+    r"QQ交流群|QQ群号?|QQ号?|Q群|企鹅号?|扣扣|交流群)"
+)
 _HOTLINE = (
     r"(?:咨询|订购|订票|加盟|招商|合作|商务|客服|报名|预约|服务|投稿|售后|团购|招生)"
     r"(?:热线|电话|微信|QQ|专线|手机|邮箱|联系方式)"

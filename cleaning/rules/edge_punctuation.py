@@ -32,16 +32,21 @@ class EdgePunctuation(EditRule):
     @property
     def trigger(self) -> Trigger:
         """Such a mark, or white space that may hide one, at an end."""
-        return Trigger(opens=of(_HEAD) | SPACES, closes=of(_TAIL + _BLANKS))
+        head, tail = re.escape(_HEAD), re.escape(_TAIL)
+        return Trigger(
+            opens=of(_HEAD) | SPACES,
+            closes=of(_TAIL + _BLANKS),
+            pattern=rf"\A\s*[{head}\x1c-\x1f]|[{tail}][{tail}{_BLANKS}]*\z",
+        )
 
     def apply(self, segments: Segments) -> Edited:
         """Strip the ends of texts; a segment that ends at code is no end."""
         texts, counts = [], []
         for text, opens, closes in zip(segments.texts, segments.opens, segments.closes, strict=True):
-            head = _AT_HEAD.match(text) if opens and not _opened_backwards(text) else None
+            head = _AT_HEAD.match(text) if opens and not _quotes_backwards(text, 0) else None
             start, end = head.end() if head else 0, len(text)
             words = len(text.rstrip(_TAIL + _BLANKS))
-            if closes and _dangles(text[:words], text[words:].strip(_BLANKS)):
+            if closes and not _quotes_backwards(text, words) and _dangles(text[:words], text[words:].strip(_BLANKS)):
                 end = max(start, words)
             texts.append(text[start:end])
             counts.append((start > 0) + (end < len(text)))
@@ -55,6 +60,7 @@ def _dangles(words: str, marks: str) -> bool:
     return bool(marks) and not letter_end and not words.endswith(_EYES)
 
 
-def _opened_backwards(text: str) -> bool:
-    """Tell whether a text opens its quotations with ”, as some do: then there are as many as of the others."""
-    return text.lstrip()[:1] == "”" and text.count("”") - text.count("“") != 1
+def _quotes_backwards(text: str, at: int) -> bool:
+    """Tell whether the marks from a place on begin with a quote that has its partner: some write ”so“."""
+    first = text[at:].lstrip()[:1]
+    return first in ("“", "”") and text.count("“") == text.count("”")

@@ -21,12 +21,18 @@ _BLOCK = (
 _INLINE = (
     "a|abbr|acronym|audio|b|big|br|button|canvas|cite|code|col|colgroup|del|dfn|em|embed|font|i|iframe|img|ins|kbd|"
     "link|mark|meta|nobr|noscript|picture|q|s|samp|script|small|span|strike|strong|style|sub|sup|svg|tt|u|video|wbr|"
-    "html|head|body"
+    "html|head|body|title|label|input|select|option|optgroup|textarea|legend|details|summary|caption|source|track|ruby|"
+    "rt|rp"
 )
 # Names that also stand in angle brackets for other reasons (`List<a>`, `<code>` as a placeholder, `x<b>y`): a lone
 # opening tag of these counts only where a closing tag follows.
 _NEEDS_PARTNER = re.compile(
-    "a|address|audio|b|body|button|code|form|head|header|i|link|main|mark|p|q|s|section|table|u|video"
+    "a|address|audio|b|body|button|caption|code|details|form|head|header|i|input|label|link|main|mark|option|p|q|rp|rt|"
+    "s|section|select|source|summary|table|textarea|title|track|u|video"
+)
+# Where blocks are closed, a lone opening one is a tag too: its end may stand beyond some code.
+_NEEDS_PARTNER_ON_PAGES = re.compile(
+    "a|audio|b|button|code|i|input|label|link|main|mark|option|q|s|source|track|u|video"
 )
 
 _VALUE = r"""(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`]++)"""
@@ -65,13 +71,14 @@ def _without_hidden(text: str) -> tuple[str, int]:
 
 def _without_tags(text: str) -> tuple[str, int]:
     last_close = {match["name"].lower(): match.start() for match in _TAG.finditer(text) if match["close"]}
+    needs_partner = _NEEDS_PARTNER_ON_PAGES if is_page(text) else _NEEDS_PARTNER
     removed = 0
 
     def replacement(match: re.Match[str]) -> str:
         nonlocal removed
         name = match["name"].lower()
         lone = not (match["close"] or match["alone"] or match["attributes"])
-        if lone and _NEEDS_PARTNER.fullmatch(name) and last_close.get(name, -1) < match.start():
+        if lone and needs_partner.fullmatch(name) and last_close.get(name, -1) < match.start():
             return match.group()
         removed += 1
         opening_cell = name in ("td", "th") and not match["close"]

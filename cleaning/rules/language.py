@@ -21,6 +21,8 @@ Latin = Literal[
 
 # Words that stand in every few lines of English and in no other language of the list.
 _ENGLISH_WORDS = r"(?-u:\b)(?i-u:the|and|that|with|this|for|are|you|was|to|of)(?-u:\b)"
+_LOOKED_AT = 400
+"""In so many characters the common words of English are counted."""
 _CLASSIFIED = 2000
 """So many characters of a text say enough of its language."""
 
@@ -102,10 +104,11 @@ class Language(MeasureRule):
         if "en" not in self.keep or not latin.any():
             return latin
         at = np.flatnonzero(latin[texts.row] & texts.spoken())
-        found = pl.Series([texts.text[one] for one in at], dtype=pl.String).str.count_matches(_ENGLISH_WORDS)
+        heads = pl.Series([texts.text[one][:_LOOKED_AT] for one in at], dtype=pl.String)
+        seen = np.minimum(1, _LOOKED_AT / np.maximum(1, texts.count("characters")[at]))
         english, words = np.zeros(texts.rows), np.zeros(texts.rows)
-        np.add.at(english, texts.row[at], found.to_numpy())
-        np.add.at(words, texts.row[at], texts.count("words")[at])
+        np.add.at(english, texts.row[at], heads.str.count_matches(_ENGLISH_WORDS).to_numpy())
+        np.add.at(words, texts.row[at], seen * texts.count("words")[at])
         return latin & (english < self.english_words * words)
 
     def _classify(self, texts: Texts, rows: np.ndarray, values: np.ndarray, wrong: np.ndarray) -> None:

@@ -10,12 +10,12 @@ from pydantic import Field
 from cleaning.protect import CODE, MATHS, QUOTE, TABLE, URL
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
-from cleaning.sentences import END_OR_STOP, ENDING
+from cleaning.sentences import END_OR_STOP, ENDING, LAST
 
 _END = re.compile(END_OR_STOP)
-_ENDED = re.compile(rf"{END_OR_STOP}\Z")
 # Items, headings, table rows, quoted lines: lines that need no end.
 _NO_SENTENCE = re.compile(r"[ \t]*+(?:[-*+•·#|>]|\(?[0-9a-zA-Z]{1,3}[.)、）]|[（(]?[一二三四五六七八九十]{1,3}[）)、])")
+_NEAR = 120
 _EVERY_CLASS = frozenset(range(256))
 
 
@@ -36,8 +36,8 @@ class LastSentence(EditRule):
 
     @property
     def trigger(self) -> Trigger:
-        """A last character that ends no sentence, and a sentence end before it."""
-        return Trigger(closes=_EVERY_CLASS - ENDING, pattern=r"[。！？!?.…｡]")
+        """A last character, blanks apart, that ends nothing."""
+        return Trigger(closes=_EVERY_CLASS - ENDING, pattern=rf"[^\s{re.escape(LAST)}]\s*\z")
 
     def apply(self, segments: Segments) -> Edited:
         """Cut the last segment of each text."""
@@ -53,15 +53,28 @@ class LastSentence(EditRule):
     def _cut(self, text: str, size: int) -> str:
         """Return the last segment of a text of `size` characters up to its last sentence end, or as it is."""
         whole = text.rstrip()
+        if whole[-1:] in LAST:
+            return text
         start = whole.rfind("\n") + 1
-        line = whole[start:]
-        if _ENDED.search(line) or _NO_SENTENCE.match(line):
+        end = _last_end(whole, start)
+        if _NO_SENTENCE.match(whole, start):
             return text
-        ends = [found.end() for found in _END.finditer(line)]
-        if ends:
-            cut = whole[: start + ends[-1]]
-        elif _ENDED.search(before := whole[:start].rstrip()):
-            cut = before
-        else:
-            return text
+        if end < 0:
+            before = whole[:start].rstrip()
+            if not before or _last_end(before, before.rfind("\n") + 1) != len(before):
+                return text
+            end = len(before)
+        cut = whole[:end]
         return cut if len(text) - len(cut) <= self.at_most * size else text
+
+
+def _last_end(text: str, start: int) -> int:
+    """Return where the last sentence end at or after `start` ends; -1 when there is none.
+
+    Looked for in the last characters first: most sentences end near.
+    """
+    for begin in (max(start, len(text) - _NEAR), start):
+        ends = [found.end() for found in _END.finditer(text, begin)]
+        if ends:
+            return ends[-1]
+    return -1

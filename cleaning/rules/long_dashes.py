@@ -10,7 +10,8 @@ from cleaning.rules.base import Edited, EditRule, Segments, substitute
 from cleaning.scan import Trigger
 
 # In this order: a line that is drawn (a rule, an underlined heading, the frame or the columns of a plain table), the
-# banner of a key, an arrow or a corner, a line between labelled points (`A-----B-----C`); all these stay. What is left is a dash that got too long.
+# banner of a key, an arrow or a corner, a line between labelled points (`A-----B-----C`); all these stay. What is left
+# is a dash that got too long.
 _DASHES = re.compile(
     r"^[-+|:=*_ \t>]{4,}+$"
     r"|-{5}(?:BEGIN|END) [^\n-]{1,60}-{5}"

@@ -33,7 +33,9 @@ class Lottery(EditRule):
     @property
     def trigger(self) -> Trigger:
         """A draw or a winner."""
-        return Trigger(characters=HAN, pattern="抽|中奖|开奖|获奖")
+        return Trigger(
+            characters=HAN, pattern="抽奖|抽(?:取|选|送|出)?[ ]?(?:[0-9]|[一二两三四五六七八九十百几])|中奖|开奖|获奖"
+        )
 
     def apply(self, segments: Segments) -> Edited:
         """Remove the sentences."""

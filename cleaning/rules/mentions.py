@@ -19,7 +19,7 @@ _CODE_WORDS = (
     "echo off|article|book|inproceedings|misc|everyone"
 )
 _MENTION = re.compile(
-    r"(?://@(?<![:\w]//@)|@(?<![A-Za-z0-9_.+%/\-@＠]@))(?P<name>[^\W\d][\w·\-]{0,29})(?![\w·\-]|[(/\[{=@]|\.\w)"
+    r"(?://@(?<![:\w]//@)|@(?<![A-Za-z0-9_.+%/\-@＠]@))(?P<name>[^\W\d][\w·\-]{0,29})(?![\w·\-]|[(/\[{=@\\]|\.\w)"
     r"(?:[:：](?!//))?(?P<blank>[ \t]?)"
 )
 _CODE = re.compile(rf"(?:{_CODE_WORDS})\b", re.IGNORECASE)

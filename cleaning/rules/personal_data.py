@@ -14,7 +14,7 @@ from cleaning.scan import Trigger
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _PATTERN = (
     r"@[A-Za-z0-9]|[0-9](?:[ ()（）.-]{0,2}[0-9]){6}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|"
-    r"(?i:qq|[vw]x ?[:：])|扣扣|企鹅|Q[群0-9]|(?i:微信|薇信|威信|v信|加微|加v ?[:：]|wechat|weixin)|公众号|"
+    r"(?i:qq|[vw]x)|扣扣|企鹅|Q[群0-9]|(?i:微信|薇信|威信|v信|加微|加v ?[:：]|wechat|weixin)|公众号|wxid_|"
     r"sk-|A[KS]IA|gh[pousr]_|github_|glpat-|hf_|AIza|xox[a-z]-|k_live_|k_test_|eyJ"
 )
 
@@ -39,7 +39,9 @@ class PersonalData(EditRule):
         """An address, a number of four digits, a word before a name, or the prefix of a key."""
         word = LETTERS | DIGITS
         names = (HAN | of(":： "), LETTERS | of("_"))
-        keys = tuple((of(one), of(two)) for one, two in ("k-", "KI", "SI", "p_", "o_", "u_", "s_", "r_", "k_", "b_"))
+        keys = tuple(
+            (of(one), of(two)) for one, two in ("k-", "d_", "KI", "SI", "p_", "o_", "u_", "s_", "r_", "k_", "b_")
+        )
         more = ((of("t"), of("-")), (of("f"), of("_")), (of("I"), of("z")), (of("o"), of("x")), (of("y"), of("J")))
         addresses = (word | of("._-+%"), of("@"))
         return Trigger(pairs=(addresses, names, *keys, *more), digits=4, pattern=_PATTERN)

@@ -15,12 +15,18 @@ _WORDS_ZH = (
     "在看|关注|粉丝|围观|打赏|值|不值|热度"
 )
 _WORDS_EN = "likes?|comments?|shares?|views?|reposts?|retweets?|followers?|reads?|replies|reply"
+_LABELS_EN = "Likes|Comments|Shares|Views|Retweets|Replies"
 _NUMBER = r"\d{1,9}(?:[.,]\d{1,3})*+ ?(?:[万亿kKwWmM]\+?|\+)?"
 # `点赞 12`, `赞(12)`, `阅读量：10万+`, `12人赞同了该回答`, `3 条评论`, `12 likes`.
 _ITEM = (
     rf"(?:(?:{_WORDS_ZH})数? ?[:：]? ?[(（\[]? ?{_NUMBER} ?[)）\]]?(?: ?[次人条个])?"
     rf"|{_NUMBER} ?[次人条个]?(?: ?(?:{_WORDS_ZH}))(?:了该回答|过|了)?"
-    rf"|{_NUMBER} (?:{_WORDS_EN})|(?:Likes|Comments|Shares|Views|Retweets|Replies) ?[:：(]? ?{_NUMBER}\)?)"
+    rf"|{_NUMBER} (?:{_WORDS_EN})|(?:{_LABELS_EN}) ?[:：(]? ?{_NUMBER}\)?)"
+)
+# The same, loosely, for the engine that looks at whole columns.
+_NEAR = (
+    rf"(?i)(?:{_WORDS_ZH})数? ?[:：]? ?[(（\[]? ?[0-9]|[0-9] ?[万亿kKwWmM]?\+? ?[次人条个]? ?(?:{_WORDS_ZH})"
+    rf"|[0-9] ?[kKwWmM]?\+? (?:{_WORDS_EN})|(?:{_LABELS_EN}) ?[:：(]? ?[0-9]"
 )
 _BETWEEN = r"[ \t\u3000|｜·•,，、/👍❤⭐💬️-]*"
 _LINE = re.compile(
@@ -39,8 +45,7 @@ class PlatformCounts(EditRule):
     def trigger(self) -> Trigger:
         """A number near a word that can be counted."""
         near = HAN | LETTERS | of(" :：(（[")
-        pattern = rf"(?i:{_WORDS_ZH}|{_WORDS_EN})"
-        return Trigger(pairs=((near, DIGITS), (DIGITS, HAN | LETTERS | of(" .,+"))), pattern=pattern)
+        return Trigger(pairs=((near, DIGITS), (DIGITS, HAN | LETTERS | of(" .,+"))), pattern=_NEAR)
 
     def apply(self, segments: Segments) -> Edited:
         """Remove lines, then what stands at the very end."""

@@ -41,17 +41,17 @@ class QuestionMark(EditRule):
             place = nth[row] = nth.get(row, -1) + 1
             role = roles[row][place] if place < len(roles[row]) else "document"
             at = end - 1 if role == "user" else start
-            marked = _marked(texts[at], role)
+            marked = _marked(texts[at], role, goes_on=at < end - 1)
             counts[at], texts[at] = int(marked != texts[at]), marked
         return Edited(texts, counts)
 
 
-def _marked(text: str, role: str) -> str:
-    """Return a text with its question marked: all of a user's text, the first of several lines of a document."""
+def _marked(text: str, role: str, *, goes_on: bool) -> str:
+    """Return a segment with its question marked: the end of a user's text, the first of several lines of a document."""
     if role not in ("user", "document"):
         return text
     question, newline, rest = text.partition("\n") if role == "document" else (text, "", "")
-    if role == "document" and not rest.strip():
+    if role == "document" and not (newline and (rest.strip() or goes_on)):
         return text
     mark = "？" if _HAN.search(text) else "?"
     return _OPEN.sub(mark, question, count=1) + newline + rest

@@ -50,5 +50,7 @@ class QuoteStyle(EditRule):
             if self.brackets and styled.count("【") == styled.count("】"):
                 styled = styled.replace("【", "[").replace("】", "]")
             texts.append(styled)
-            counts.append(sum(a != b for a, b in zip(text, styled, strict=True)) if styled != text else 0)
+            counts.append(
+                sum(text.count(mark) - styled.count(mark) for mark in "「」『』【】") if styled != text else 0
+            )
         return Edited(texts, counts)

@@ -23,7 +23,7 @@ _BREAKS = "\u000b\u000c\u0085\u2028\u2029"
 # Joiners make words in the scripts of India and Persia and join emoji; anywhere else they are only in the way.
 _JOINERS = "\u200c\u200d"
 _JOINED = "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af"
-_EMOJI = "\u200d\ufe0f\u203c-\u3299\U0001f000-\U0001faff"
+_EMOJI = "\ufe0f\u203c\u2049\u2100-\u27bf\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 _STRAY_JOINER = re.compile(f"[{_JOINERS}](?<![{_JOINED}{_EMOJI}].)|[{_JOINERS}](?![{_JOINED}{_EMOJI}])", re.DOTALL)
 
 # Word kept the signs of its Symbol font in the private area: formulas in exams are full of them, and dropping them

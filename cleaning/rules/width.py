@@ -15,9 +15,9 @@ _WIDE = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21,
 # Numbers in circles (also negative, double, sans-serif), in brackets, with a full stop. Roman numerals are letters
 # to their readers and stay.
 _NUMBERS = r"\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u3220-\u3229\u3280-\u3289"
-_ANY = re.compile(f"[{_LETTERS_AND_DIGITS}{_NUMBERS}]")
-_WIDE_ONLY = re.compile(f"[{_LETTERS_AND_DIGITS}]")
-_POINT = re.compile(r"．(?<=[0-9０-９]．)(?=[0-9０-９])")
+_ANY = re.compile(f"[{_LETTERS_AND_DIGITS}{_NUMBERS}]++")
+_WIDE_ONLY = re.compile(f"[{_LETTERS_AND_DIGITS}]++")
+_POINT = re.compile(r"．(?<=[０-９]．)(?=[０-９])")
 
 
 def _in_brackets(character: str) -> str:
@@ -51,13 +51,13 @@ class Width(EditRule):
         return Trigger(characters=LATIN_WIDE | DIGIT_WIDE | (COMPATIBILITY if self.circled == "brackets" else set()))
 
     def apply(self, segments: Segments) -> Edited:
-        """Replace character by character; a full-width point between digits is a decimal point."""
+        """Replace run by run; a full-width point between digits is a decimal point."""
         found, table = (_ANY, _WIDE | _BRACKETED) if self.circled == "brackets" else (_WIDE_ONLY, _WIDE)
         texts, counts = [], []
         for text in segments.texts:
-            count = len(found.findall(text))
-            if count:
-                text = (_POINT.sub(".", text) if "．" in text else text).translate(table)
+            if "．" in text:
+                text = _POINT.sub(".", text)
+            text, count = found.subn(lambda run: run.group().translate(table), text)
             texts.append(text)
             counts.append(count)
         return Edited(texts, counts)

@@ -10,16 +10,15 @@ from cleaning.rules.base import Edited, EditRule, Segments, substitute
 from cleaning.scan import Trigger
 
 _PAGES = re.compile(
-    r"(?:[ \t]*[|｜])?[ \t]*p(?<!\w.)p?[ \t]*=[ \t]*\d{1,5}(?:[ \t]*[-–—,，、][ \t]*\d{1,5}){0,8}[ \t]*[|｜]?"
+    r"(?:[ \t]*[|｜])?[ \t]*p(?<!\w.)p[ \t]*=[ \t]*\d{1,5}(?:[ \t]*[-–—,，、][ \t]*\d{1,5}){0,8}[ \t]*[|｜]?"
 )
-# Behind the end of a word or sentence, not the index of an array nor the head of a list's line.
-_MARK = (
-    r"\[(?:\d{1,3}(?:[-–,，]\d{1,3})*|[a-z]|注 ?\d{1,3}|note \d{1,3}|"
-    r"来源请求|需要引用|citation needed|失效链接|dead link)\]"
-)
+# Of numbers only those that stand behind a mark of punctuation, or between a Han character and another or a mark:
+# the index of an array stands behind a name, and code is not always fenced.
+_NUMBER = r"\[[1-9]\d{0,2}(?:[-–,，][1-9]\d{0,2})*\]"
+_NAMED = r"\[(?:注 ?\d{1,3}|note \d{1,3}|来源请求|需要引用|citation needed|失效链接|dead link)\]"
 _FOOTNOTE = re.compile(
-    rf"(?:[。，、；！？”’」』）》)\"一-鿿](?P<cjk>(?:{_MARK})+)"
-    rf"|(?:[a-z]{{4}}|[.,;])(?P<latin>(?:{_MARK})+)(?=[\s.,;)]|\Z)(?! ?[=+*/\[(-]))"
+    rf"(?:{_NAMED})+|(?<=[。，、；！？”’」』》.,;])(?:{_NUMBER})+(?=[\s一-鿿“「《]|\Z)"
+    rf"|(?<=[一-鿿）])(?:{_NUMBER})+(?=[，。；、！？一-鿿])"
 )
 
 
@@ -33,20 +32,16 @@ class WikiReferences(EditRule):
     @property
     def trigger(self) -> Trigger:
         """A page number, or a bracket behind text."""
-        pages = ((of("p"), of("p= \t")),)
+        pages = ((of("p"), of("p")),)
         if not self.footnotes:
-            return Trigger(pairs=pages, pattern=r"p[ \t]*=[ \t]*[0-9]")
+            return Trigger(pairs=pages, pattern=r"pp[ \t]*=[ \t]*[0-9]")
         marks = (of("["), DIGITS | LETTERS | HAN)
-        return Trigger(pairs=(*pages, marks), pattern=r"p[ \t]*=[ \t]*[0-9]|\[[0-9a-z注来需失]")
+        return Trigger(pairs=(*pages, marks), pattern=r"pp[ \t]*=[ \t]*[0-9]|\[[0-9a-z注来需失]")
 
     def apply(self, segments: Segments) -> Edited:
-        """Remove them; what stands before a mark stays."""
+        """Remove them."""
         edited = substitute(segments.texts, (_PAGES, ""))
         if not self.footnotes:
             return edited
-        marks = substitute(edited.texts, (_FOOTNOTE, _without_mark))
+        marks = substitute(edited.texts, (_FOOTNOTE, ""))
         return Edited(marks.texts, [one + other for one, other in zip(edited.counts, marks.counts, strict=True)])
-
-
-def _without_mark(match: re.Match[str]) -> str:
-    return match.group()[: -len(match["cjk"] or match["latin"])]

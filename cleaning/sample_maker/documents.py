@@ -14,6 +14,7 @@ from cleaning.sample_maker.row_maker import RowMaker
 _DIRT = ("markup", "comment", "invisible", "mojibake", "punctuation", "repetition", "blanks", "ads", "ads", "url")
 _NEAR, _HALF, _EXACT, _CLEANED, _SHORT = 14, 8, 10, 4, 3
 _VALUES_OF_FORM = 4
+_CONTACTS = ("wechat_id", "qq")  # on pages, lines with these may go whole, so that no placeholder is left
 _TRIES = 200
 
 
@@ -28,7 +29,7 @@ class Documents(RowMaker):
             soil(draft, _DIRT[number % len(_DIRT)], sentences, self.dice)
             if not self.take(draft):
                 raise ValueError(f"too near to another document: {draft.turns}")
-        for forms in self.forms(_VALUES_OF_FORM):
+        for forms in self.forms(_VALUES_OF_FORM, but=_CONTACTS):
             self.take_first(partial(self._with_personal, forms))
         singles = [self._clean() for _ in range(_EXACT + _CLEANED)]
         for number in range(_NEAR):
@@ -57,7 +58,7 @@ class Documents(RowMaker):
     def _with_personal(self, forms: list[str]) -> Draft:
         draft = self._digest()
         draft.survive = [("text", paragraph) for paragraph in draft.turns[0].split("\n")]
-        return self.personal(draft, forms, "\n".join)
+        return self.personal(draft, forms, _within)
 
     def _half(self, family: str) -> None:
         """Two documents that share some paragraphs; both stay."""
@@ -72,3 +73,10 @@ class Documents(RowMaker):
             raise ValueError(f"no half twin of {first.turns}")
         first.family = twin.family = family
         self.take_kin(twin)
+
+
+def _within(paragraphs: list[str]) -> str:
+    """Return a text of several paragraphs with others after its first one: what stands at its ends may be cut off."""
+    text, *others = paragraphs
+    first, *rest = text.split("\n")
+    return "\n".join([first, *others, *rest])

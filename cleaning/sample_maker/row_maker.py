@@ -82,9 +82,9 @@ class RowMaker:
         for draft in members:
             draft.group, draft.relation, draft.status = name, relation, None
 
-    def forms(self, each: int) -> list[list[str]]:
+    def forms(self, each: int, but: Sequence[str] = ()) -> list[list[str]]:
         """Return forms of personal data by ones and twos, each form so many times."""
-        forms = [form for form in numbers.FORMS for _ in range(each)]
+        forms = [form for form in numbers.FORMS if form not in but for _ in range(each)]
         self.dice.shuffle(forms)
         batches = []
         while forms:

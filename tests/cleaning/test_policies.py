@@ -14,8 +14,15 @@ from utils.data.formats import format_named
 from utils.data.reading import RawRow
 from utils.errors import UserError
 
-PLACES = "河边 山脚 老街 码头 车站 村口 茶园 竹林 湖心 海滩 古镇 寺庙 果园 草原 沙丘 雪地 峡谷 灯塔 花市 书店".split()
-THINGS = "一座石桥 几棵银杏 两排瓦房 一口老井 满墙青藤 一群白鹭 许多游客 三只小狗 一场细雨 半轮月亮".split()
+PLACES = [
+    *map(
+        "".join,
+        zip(
+            *[iter("河边山脚老街码头车站村口茶园竹林湖心海滩古镇寺庙果园草原沙丘雪地峡谷灯塔花市书店")] * 2, strict=True
+        ),
+    )
+]
+THINGS = ["一座石桥", "几棵银杏", "两排瓦房", "一口老井", "满墙青藤", "一群白鹭", "许多游客", "三只小狗", "一场细雨"]
 ZH = [
     f"清晨我们从{place}出发，沿着小路慢慢走，先看到了{thing}，又遇见了当地的老人。"
     for place in PLACES
@@ -26,13 +33,13 @@ EN = [
     for season in ("spring", "summer", "autumn", "winter")
     for place in ("river", "old bridge", "harbour", "mill", "market", "castle", "garden", "forest")
 ]
-LIST = "北京，上海，广州，深圳，杭州，南京，成都，重庆，武汉，西安，" * 8
-MENU = "首页 新闻 体育 财经 娱乐 汽车 房产 教育 科技 健康 旅游 " * 12
+CELLS = [place + kind for kind in ("客栈", "饭馆", "渡口", "学校", "医院", "邮局", "戏台") for place in PLACES]
+LIST = "，".join(CELLS)
+MENU = " ".join(CELLS)
 CONTENTS = "\n".join(f"第{number}章 故事" for number in range(1, 60))
-MIXED = "我a是b中c国d人e你f好g世h界i"
 MAIL = ("，联系 zhang.san@mail-demo.cn 可得", "zhang.san@")
 LINK = ("，详见 https://www.news-demo.cn/a/1.html 。", "https://")
-MARKUP = ('<p class="x">本页由编辑整理。</p>', "<p")
+MARKUP = ('<p class="x">本页由编辑整理。</p>', "<p class")
 HIDDEN = ("零\u200b宽字符在这里。", "\u200b")
 
 
@@ -51,6 +58,12 @@ def en(size: int) -> str:
     while len(text) < size:
         text += EN[len(text) // len(EN[0]) % len(EN)] + " "
     return text.strip()
+
+
+def mixed(size: int) -> str:
+    """Return Chinese prose with a letter behind each character."""
+    letters = "qwertyuiopasdfghjklzxcvbnm"
+    return "".join(c + letters[i % 26] for i, c in enumerate(zh(size)) if c not in "，。")
 
 
 class Source(NamedTuple):
@@ -79,19 +92,19 @@ def row(text: str, **more: Any) -> dict[str, Any]:
 
 SPAM = zh(300) + "网上真人赌场，六合彩特码，代开发票，" + "代开各类发票。" + zh(300, 50)
 WECHAT_FAILS = (
-    ("mixed_scripts", row(MIXED * 30)),
+    ("mixed_scripts", row(mixed(300))),
     ("sentence_marks", row(MENU)),
     ("blacklist", row(SPAM)),
 )
 REPEATED = ("好的好的知道了好的好的知道了好的好的知道了好的好的知道了。", "知道了好的好的知道了好的好的知道了")
-FIGURES = ("title", row(LIST * 2 + "详情见官网。" * 8, title="全国疫情最新情况通报"))
+FIGURES = ("title", row(LIST, title="全国疫情最新情况通报"))
 TAIL = "然后我们就"
 
 
 def wechat(*fails: tuple[str, dict[str, Any]], edges: bool = True) -> Source:
     head, tail = ("点击上方蓝字关注我们！", "长按二维码关注公众号，") if edges else ("", "")
     text = head + zh(400) + REPEATED[0] + MAIL[0] + LINK[0] + MARKUP[0] + zh(60, 100) + tail + TAIL
-    gone = (REPEATED[1], MAIL[1], "https://", "<p", TAIL, *(("蓝字", "二维码") if edges else ()))
+    gone = (REPEATED[1], MAIL[1], "https://", "<p class", TAIL, *(("蓝字", "二维码") if edges else ()))
     return Source(row(text, title="标题"), gone, (*WECHAT_FAILS, *fails, ("minimum_length", row(zh(60)))))
 
 
@@ -145,14 +158,14 @@ SOURCES: dict[str, Source] = {
         REPEATED,
         fails=(
             ("language", row("Быстрая лиса прыгает через ленивую собаку. " * 9)),
-            ("table_page", row("\n".join(["苹果", "三元", "香蕉", "二元"] * 30))),
+            ("table_page", row("\n".join(CELLS))),
             ("chapter_text", row(CONTENTS.replace("\n", "。\n"))),
             ("blacklist", row(SPAM)),
         ),
     ),
     "sharegpt": Source(CHAT, ("Network", "<p>", "<pre>"), (("minimum_length", NO_ANSWER),), "sharegpt", ("print(1)",)),
     "wechat": wechat(FIGURES),
-    "baidu-weixin": wechat(("toxic", row(zh(400) + "这里有网上真人赌场。"))),
+    "baidu-weixin": wechat(("toxic", row(zh(400) + "这里有六合彩的消息。"))),
     "ttxw": wechat(),
     "xinhuawang": wechat(),
     "mafengwo": wechat(FIGURES, edges=False),
@@ -168,8 +181,8 @@ SOURCES: dict[str, Source] = {
         ("怎么办？",),
     ),
     "donews": page(200, fails=(("sentence_marks", row(MENU)),)),
-    "e-book2": page(400, fails=(("sentence_marks", row(MENU * 2)),)),
-    "e-txt": page(4000, fails=(("sentence_marks", row(MENU * 20)),)),
+    "e-book2": page(400, fails=(("sentence_marks", row(MENU)),)),
+    "e-txt": page(4000, fails=(("sentence_marks", row(MENU * 6)),)),
     "shhpc": page(400, REPEATED, fails=WECHAT_FAILS[:2]),
     "medical_treatment": page(
         200,
@@ -181,13 +194,13 @@ SOURCES: dict[str, Source] = {
             ("table_page", row(LIST)),
         ),
     ),
-    "wanjuan": page(600, REPEATED, fails=(("table_page", row(LIST * 3)),)),
+    "wanjuan": page(600, REPEATED, fails=(("table_page", row(LIST)),)),
     "en_wanjuan": ENGLISH,
     "wiki": page(
         300,
-        ("，开创了王国pp=62–63。", "pp="),
-        ("說這裏的語言與歷史，", "語"),
-        fails=(("chapter_text", row(CONTENTS)), ("table_page", row("\n".join(["甲乙", "丙丁"] * 60)))),
+        ("，他开创了王国 pp=62–63。", "pp="),
+        ("說這裏的語言與歷史，對於後來學習漢語的人們來說，這樣的經驗實際上還沒有什麼價值。", "語"),
+        fails=(("chapter_text", row(CONTENTS)), ("table_page", row("\n".join(CELLS)))),
     ),
     "wudao": page(400, REFERENCES, fails=(ENCYCLOPAEDIA, ("blacklist", row(SPAM))), has=("# 游记一篇\n",), **WUDAO),
     "kindle": page(700, REFERENCES, fails=(ENCYCLOPAEDIA, ("chapter_text", row(CONTENTS * 3))), **WUDAO),

@@ -230,7 +230,9 @@ def test_all_kinds_of_duplicates_in_one_run(tmp_path: Path) -> None:
     words = [f"{chr(0x4E00 + 37 * n)}{chr(0x5E00 + 11 * n)}" for n in range(240)]
     prompts = ["".join(words[n : n + 40]) for n in range(0, 240, 40)]
     asked = [*prompts[:4], prompts[0] + "。", prompts[1], prompts[5]]
-    rows = [{"instruction": text, "output": text[::-1]} for text in asked] * 3 + [{"instruction": "q", "output": ""}] * 2
+    rows = [{"instruction": text, "output": text[::-1]} for text in asked] * 3 + [
+        {"instruction": "q", "output": ""}
+    ] * 2
     source = tmp_path / "in"
     source.mkdir()
     (source / "a.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
@@ -255,7 +257,9 @@ def test_all_kinds_of_duplicates_in_one_run(tmp_path: Path) -> None:
     }
     for name in ("good/a.jsonl", "bad/a.jsonl", "in-sample100.jsonl", "in-meta-info.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    ledgers = [pl.read_parquet(sorted((tmp_path / name / "ledger").iterdir())).sort("source_row") for name in ("one", "two")]
+    ledgers = [
+        pl.read_parquet(sorted((tmp_path / name / "ledger").iterdir())).sort("source_row") for name in ("one", "two")
+    ]
     assert ledgers[0].to_dicts() == ledgers[1].to_dicts()
     near = ledgers[0].row(0, named=True)
     assert near["reasons"] == ["near_duplicate"], "the longer one survives"

@@ -51,7 +51,7 @@ def parquet_rows(path: Path, start: int, end: int, first_row: int) -> Iterator[R
 
 def _as_rows(first: int, rows: list[dict[str, Any] | None], errors: dict[int, str]) -> RawRows:
     offsets = list(range(first, first + len(rows)))
-    return RawRows(first, offsets, [_as_json(row) for row in rows], rows, errors, {})
+    return RawRows(first, offsets, [b"" if row is None else row_as_json(row) for row in rows], rows, errors, {})
 
 
 def _rows(batch: pa.RecordBatch) -> tuple[list[dict[str, Any] | None], dict[int, str]]:
@@ -69,8 +69,9 @@ def _rows(batch: pa.RecordBatch) -> tuple[list[dict[str, Any] | None], dict[int,
     return rows, errors
 
 
-def _as_json(row: dict[str, Any] | None) -> bytes:
-    return b"" if row is None else orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+def row_as_json(row: dict[str, Any]) -> bytes:
+    """Return a row's values as JSON; those that JSON lacks become texts, bytes hexadecimal digits."""
+    return orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(value: Any) -> str:

@@ -109,7 +109,7 @@ def _decoded(decoder: Any, data: bytes, kind: str) -> Iterator[bytes]:
     piece = b""
     while data or (len(piece) == CHUNK and not decoder.eof):  # a full piece may leave more inside the decoder
         yield (piece := decoder.decompress(data, CHUNK))
-        data = decoder.unconsumed_tail
+        data = b"" if decoder.eof else decoder.unconsumed_tail  # at the end it may repeat what is in unused_data
 
 
 def zip_members(path: str | Path) -> list[str]:

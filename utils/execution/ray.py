@@ -25,7 +25,13 @@ from utils.runs.signals import StopFlag
 
 # Read by Ray's core when it is imported, so they are set before. Usage statistics would be a connection that no
 # config names; token authentication is what keeps other users of this host out of the cluster (S7).
-_BEFORE_IMPORT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_DOCKER_CPU_WARNING": "1", "RAY_DEDUP_LOGS": "0"}
+# Metrics would be served to anybody who asks.
+_BEFORE_IMPORT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_enable_metrics_collection": "0",
+}
 
 
 class RayExecutor:
@@ -63,7 +69,10 @@ class RayExecutor:
         return self
 
     def _own_cluster(self) -> dict[str, Any]:
-        """Return the options of a cluster of our own: private directory, private token, loopback only."""
+        """Return the options of a cluster of our own: private directory, private token, no dashboard.
+
+        Ray takes 127.0.0.1 for the machine's own address and listens there too; without the token it answers nobody.
+        """
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         # Outside the run directory, because a socket's path may not exceed 107 bytes.

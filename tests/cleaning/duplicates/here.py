@@ -13,8 +13,8 @@ import posttrain_root
 from cleaning.config import CleanConfig
 from cleaning.duplicates.reference import load_references
 from cleaning.duplicates.run import find_duplicates
-from cleaning.run import _order, _plan, _shared
 from cleaning.first_pass import first_pass, tasks_for
+from cleaning.run import _order, _plan, _shared
 from cleaning.second_pass import decisions
 from utils.runs.commit import Unit, committed
 

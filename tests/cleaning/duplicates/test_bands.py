@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaning.duplicates import bands, parts
@@ -22,6 +22,7 @@ from tests.cleaning.duplicates.here import documents, search
 NEAR = {"unit": "character"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=80), st.integers(2, 12), st.integers(1, 60))
 def test_buckets_are_never_cut_and_large_ones_come_alone(values: list[int], bucket_rows: int, most: int) -> None:
     hashes = (np.array(values, np.uint32) << np.uint32(16)) + np.uint32(5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaning.batch import TEXTS
@@ -71,6 +71,7 @@ def test_hashes_are_128_bits_and_null_stays_null() -> None:
     assert hash_columns(pl.Series([], dtype=pl.String), "key").is_empty()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=60), st.integers(1, 9))
 def test_every_copy_names_the_first(keys: list[tuple[int, int]], step: int) -> None:
     rows = np.arange(0, step * len(keys), step, dtype=np.uint32)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaning.duplicates import verify
@@ -39,6 +39,7 @@ def test_texts_come_back_in_any_choice_of_rows(batches: list[int], tmp_path: Pat
             assert spoken.to_pylist() == [answers[row] for row in chosen]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.tuples(st.integers(0, 40), st.integers(41, 60))), max_size=4),
     st.integers(0, 20),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 import cleaning.rules
 from cleaning.batch import apply_policy, read_batch
+from cleaning.personal.check_digits import is_cn_id
 from cleaning.policy import find_policy, load_policy, rule_from
 from cleaning.rules import Rule
-from cleaning.personal.check_digits import is_cn_id
 from tests.support.cleaning import clean
 from utils.data.formats import format_named
 from utils.data.reading import RawRow
 from utils.errors import UserError
-
 
 CHANGES = {
     "valid_characters": [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.data.parsing import REPLACED_SURROGATE, REPLACED_UTF8, dump_row, parse_row
+from utils.data.parsing import REPLACED_SURROGATE, REPLACED_UTF8, dump_row, parse_row, parse_rows
 
 BAD = {
     b'{"a":1,"a":2}': "duplicate key 'a'",
@@ -84,3 +84,16 @@ def test_duplicate_keys_are_always_found(pairs, colon):
 
 def test_the_place_of_a_fault_is_said_once():
     assert parse_row(b'{"a": "open').error == "invalid JSON: Unterminated string starting at column 7"
+
+
+raws = st.sampled_from(
+    [*BAD, b'{"a":"\xff"}', b'{"a":"x: y"}', b'{"a":1e30,"b" :[1.5]}', b'{"a":"\\ud800"}']
+) | values.map(lambda value: json.dumps({"k": value, '":': 1}, ensure_ascii=False).encode())
+
+
+@given(st.lists(raws.filter(lambda raw: len(raw) < 1000), max_size=8), st.sampled_from(["quarantine", "replace"]))
+def test_many_rows_are_parsed_as_each_alone(many, policy):
+    rows, errors, repairs = parse_rows(many, policy)
+    for i, raw in enumerate(many):
+        assert (rows[i], errors.get(i), repairs.get(i, ())) == parse_row(raw, policy)
+    assert len(rows) == len(many) and {*errors, *repairs} <= {*range(len(many))}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from utils.data.arrays import scan_array
 from utils.data.inputs import InputFile, find_files
 from utils.data.partitions import Partition, plan_partitions
-from utils.data.reading import read_partition
+from utils.data.reading import read_batches, read_partition
 from utils.data.records import RECORD_SCHEMA
 from utils.data.streaming import iter_records
 from utils.errors import UserError
@@ -62,6 +62,20 @@ def test_lines_are_the_same_for_any_target(content, target):
     assert [row.raw for row in rows] == [line for line in text.split(b"\n") if line.strip(b" \t\r")]
     led = len(content) - len(text)
     assert all(content[row.byte_offset or led :].startswith(row.raw) for row in rows)
+
+
+@settings(max_examples=80, deadline=None)
+@given(pieces, st.integers(1, 40), st.integers(1, 5))
+def test_batches_hold_the_rows_that_single_reading_gives(content, target, size):
+    with tempfile.TemporaryDirectory() as folder:
+        for part in plan_partitions(as_file(content, "jsonl", folder), target):
+            rows = list(read_partition(part))
+            batches = list(read_batches(part, size))
+            assert [row for batch in batches for row in batch] == rows
+            assert all(len(batch) == size for batch in batches[:-1])
+            unread = [row for batch in read_batches(part, size, parse=False) for row in batch]
+            assert [row[:3] for row in unread] == [row[:3] for row in rows]
+            assert all(row.row is None and row.error is None for row in unread)
 
 
 tricky = st.text(alphabet=st.sampled_from('a"\\[]{},: \n你😀\u2028\t')) | st.text(

@@ -14,7 +14,7 @@ import zstandard
 
 from utils.data.inputs import find_files
 from utils.data.partitions import plan_partitions
-from utils.data.reading import read_partition
+from utils.data.reading import read_batches, read_partition
 from utils.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -67,6 +67,23 @@ def test_members_and_garbage(tmp_path, kind):
     assert bad(read(tmp_path / f"c.jsonl.{kind}", two + b"\0" * 5000)) == []
     rows = read(tmp_path / f"d.jsonl.{kind}", b"plain text")
     assert len(rows) == 1 and "not" in rows[0].error
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("after", [b"", b"\0" * 600, b"garbage"])
+def test_members_of_more_than_one_chunk_come_to_an_end(tmp_path, kind, after):
+    rows = read(tmp_path / f"a.jsonl.{kind}", pack(kind, TEXT * 60) * 2 + after)
+    assert [row.raw for row in good(rows)] == LINES * 120
+    assert len(bad(rows)) == (after == b"garbage")
+
+
+def test_long_rows_make_small_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.data.reading._BATCH_BYTES", 5000)
+    (tmp_path / "a.jsonl").write_bytes(TEXT)
+    part = plan_partitions(find_files(tmp_path / "a.jsonl")[0])[0]
+    monkeypatch.setattr("utils.data.streams.CHUNK", 1000)
+    batches = list(read_batches(part, 8192))
+    assert [row.raw for batch in batches for row in batch] == LINES and max(map(len, batches)) < 100
 
 
 def test_damage_in_the_middle(tmp_path):

@@ -25,13 +25,13 @@ def test_tables_round_trip(tmp_path):
     assert records.records_to_table([]).schema.equals(records.RECORD_SCHEMA)
 
 
-@given(st.lists(st.tuples(st.sampled_from(records.ROLES), st.text()), max_size=4))
+@given(st.lists(st.tuples(st.sampled_from(records.ROLES), st.text() | st.text('a\ud800\udfff\\"\n\x7f你')), max_size=4))
 def test_content_id_is_the_hash_of_canonical_json(turns):
     plain = [{"role": role, "content": text} for role, text in turns]
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     text = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
     expected = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    assert records.content_id(records.from_dicts(plain)) == expected
+    assert records.content_id(records.from_dicts(plain)) == records.turns_id(turns) == expected
 
 
 def test_damage_is_found(tmp_path):

@@ -1,0 +1,36 @@
+"""Line ends and Markdown's breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cleaning import clean
+
+MARKDOWN = {"rule": "blank_lines", "markdown_breaks": True}
+CHANGES = [
+    ("a \nb", "a\nb"),
+    ("a    \nb", "a  \nb"),
+    ("a  \n\nb", "a\n\nb"),
+    ("a  \n   \nb", "a\n\nb"),
+    ("\n\na  \r\nb  ", "a  \nb"),
+    ("一\u3000\n二", "一\n二"),
+    ("a\t\nb", "a\nb"),
+    ("a\r\n\r\n\r\nb", "a\n\nb"),
+    ("a\n \n \nb", "a\n\nb"),
+]
+KEEPS = ["a  \nb", "诗句一，  \n诗句二。", "- a  \n  b", "x `a`  \ny", "x  \n`a` y", "a  \n    b"]
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_markdown_breaks_change(before: str, after: str) -> None:
+    assert clean(before, MARKDOWN) == after
+    assert clean(after, MARKDOWN) == after
+
+
+@pytest.mark.parametrize("text", KEEPS)
+def test_markdown_breaks_stay(text: str) -> None:
+    assert clean(text, MARKDOWN) == text
+
+
+def test_without_it_they_go() -> None:
+    assert clean("a  \nb", "blank_lines") == "a\nb"
