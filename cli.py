@@ -262,6 +262,7 @@ def check(argv: list[str]) -> int:
 SUBCOMMANDS = {
     ("clean", "sample"): "cleaning.commands:sample",
     ("clean", "review"): "cleaning.commands:review",
+    ("clean", "convert"): "cleaning.convert:run",
 }
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {

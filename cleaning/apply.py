@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,13 +28,12 @@ _OPENINGS = (
 MOST_RULES = BITS - len(_OPENINGS)
 
 
-@dataclass(slots=True)
-class Edit:
+class Edit(NamedTuple):
     """What one rule did to one text: its number in the batch, changes, before and after."""
 
     text: int
     rule: str
-    count: int
+    changes: int
     before: str
     after: str
 
@@ -113,20 +113,22 @@ class Program:
             rest = [nth for nth in range(len(before)) if nth not in spoilt]
             draft.kinds = _draft(rule, [before[nth] for nth in rest], texts, found[rest]).kinds
         outcome.kinds.update({(rule.reason, kind): count for kind, count in draft.kinds.items()})
-        for nth, well, signs, counts in zip(changed, intact, *again, strict=True):
-            if well:
-                at, after = int(found[nth]), draft.texts[nth]
-                texts.text[at] = after
-                texts.scan.signs[at], texts.scan.counts[at] = signs, counts
-                outcome.edits.append(Edit(at, rule.reason, max(1, draft.counts[nth]), before[nth], after))
+        made = [nth for nth, well in zip(changed, intact, strict=True) if well]
+        places = found[made]
+        texts.scan.signs[places], texts.scan.counts[places] = again.signs[intact], again.counts[intact]
+        reason, after, counts = rule.reason, draft.texts, draft.counts
+        for nth, at in zip(made, places.tolist(), strict=True):
+            texts.text[at] = after[nth]
+            outcome.edits.append(Edit(at, reason, max(1, counts[nth]), before[nth], after[nth]))
 
     def _found(self, rule: EditRule, bit: int, texts: Texts) -> np.ndarray:
         """Return the numbers of the texts that a rule may change."""
         found = np.flatnonzero(texts.scan.signs & np.uint64(1 << bit))
-        pattern = self._triggers[bit].pattern
-        if found.size and pattern is not None:
+        if found.size and (pattern := self._triggers[bit].pattern) is not None:
             asked = pl.Series([texts.text[at] for at in found], dtype=pl.String)
             found = found[asked.str.contains(pattern).to_numpy()]
+        if found.size and (suspects := rule.suspects([texts.text[at] for at in found])) is not None:
+            found = found[suspects]
         if found.size and rule.unless_row_has:
             found = found[~np.isin(texts.row[found], _rows_with(rule.unless_row_has, texts, texts.row[found]))]
         return found

@@ -120,7 +120,7 @@ def _edits(outcome: Outcome, texts: Texts) -> pl.DataFrame:
             "row": [int(texts.row[edit.text]) for edit in edits],
             "place": [texts.place[edit.text] for edit in edits],
             "rule": [edit.rule for edit in edits],
-            "count": [edit.count for edit in edits],
+            "count": [edit.changes for edit in edits],
             "before": [edit.before for edit in edits],
             "after": [edit.after for edit in edits],
         },

@@ -14,14 +14,18 @@ from cleaning.policy import find_policy, load_policy
 from cleaning.rules import Rule
 from utils.runs.config import ParallelConfig
 
-SAMPLE = posttrain_root.ROOT / "cleaning" / "sample"
+_OURS = posttrain_root.ROOT / "cleaning"
+SAMPLES = {"sample": _OURS / "sample", "sample_documents": _OURS / "sample_documents"}
+"""What ships with us: dirty instructions and dirty pages, both by their short names."""
+SAMPLE = SAMPLES["sample"]
 
 
 class CleanConfig(ParallelConfig):
     """Raw files → good/ bad/ quarantine/ ledger/ edits/, a report, a review sample."""
 
     input: Path | list[Path]
-    """A file, a folder, a glob, or a list of them; the word `sample` is the small dirty sample shipped with us."""
+    """A file, a folder, a glob, or a list of them; the words `sample` and `sample_documents`
+    are the small dirty samples shipped with us."""
     format: str | None = None
     """The rows' format, when their keys leave it open."""
     text_field: str | None = None
@@ -45,7 +49,7 @@ class CleanConfig(ParallelConfig):
         given = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str | Path) for one in given):
             raise ValueError(f"{str(value)[:60]} is no path, nor a list of paths")
-        return SAMPLE if str(value) == "sample" else value
+        return SAMPLES.get(str(value), value)
 
     @field_validator("policy", mode="before")
     @classmethod

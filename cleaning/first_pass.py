@@ -21,6 +21,7 @@ from cleaning.duplicates import traces
 from cleaning.duplicates.config import Duplicates
 from cleaning.duplicates.reference import ReferenceMatches
 from cleaning.duplicates.traces import Traces
+from cleaning.give_up import refused_rows
 from cleaning.policy import rule_from
 from cleaning.tasks import unit_of
 from utils.data.formats import Format, format_named
@@ -69,7 +70,9 @@ EDITS_SCHEMA = pa.schema(
 
 
 def rows_of(task: dict[str, Any]) -> Iterator[RawRow]:
-    """Give the rows of a task's partition."""
+    """Give the rows of a task's partition; refused ones where it was given up."""
+    if task.get("given_up"):
+        return refused_rows(task)
     partition = Partition(**task["partition"])
     return read_partition(partition, max_row_bytes=task["max_row_bytes"], invalid_utf8=task["invalid_utf8"])
 
@@ -91,7 +94,7 @@ def first_pass(task: dict[str, Any]) -> dict[str, Any]:
     """
     rules = [rule_from(parameters) for parameters in task["policy"]]
     fmt, relative = format_of(task), task["partition"]["relative"]
-    report: dict[str, Any] = {"rows": 0, "edits": {}, "examples": {}}
+    report: dict[str, Any] = {"rows": 0, "edits": {}, "examples": {}, "given_up": task.get("given_up", [])}
     unit, duplicates = unit_of(task), Duplicates.model_validate(task["duplicates"])
     with (
         unit.file(f"run/work/first-pass/{task['name']}.parquet") as part,

@@ -51,6 +51,7 @@ _EMPHASIS = {"b": "**", "strong": "**", "i": "*", "em": "*", "del": "~~", "s": "
 _VOID = frozenset({"br", "hr", "img", "input", "wbr", "col", "meta", "link", "embed"})
 _KNOWN = _DROPPED | _BLOCKS | _VOID | set(_HEADINGS) | set(_EMPHASIS) | _INLINE
 _BOOLEAN = frozenset({"hidden", "disabled", "checked", "selected", "controls", "async", "defer", "nowrap", "noshade"})
+_DEEPEST = 12  # lists within lists are not indented further
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang)-([\w+#.-]+)")
 _BLANKS = re.compile(r"[ \t\r\f]+")
 # What stands above code in the frame of a chat: `<div><span>python</span><button>Copy code</button></div>`.
@@ -196,7 +197,7 @@ class _Converter(HTMLParser):
             self._paragraph(tag)
 
     def _item(self) -> None:
-        depth = max(0, len(self._lists) - 1)
+        depth = min(max(0, len(self._lists) - 1), _DEEPEST)
         number = self._lists[-1] if self._lists else None
         self._add("   " * depth + ("- " if number is None else f"{number}. "))
         if number is not None:

@@ -35,14 +35,10 @@ def collapse(
         By number of each text that changed: the text after, and how many repetitions it had.
 
     """
-    import pyarrow as pa
-
-    _, offsets, data = pa.array(texts, pa.large_string()).buffers()
-    if data is None or not data.size:
+    held, ends = _buffers(texts)
+    if not held.size:
         return {}
-    ends, held = np.frombuffer(offsets, np.int64, len(texts) + 1), np.frombuffer(data, np.uint8)
-    distances = np.arange(4 * longest + 1)
-    lengths = distances * (np.maximum(copies, -(-characters // np.maximum(distances, 1))) - 1)
+    lengths = _lengths(longest, copies, characters)
     suspect = np.zeros(len(texts), np.bool_)
     _suspect(held, ends, lengths, longest, suspect)
     least = int(lengths[_SHORTEST:].min())
@@ -53,6 +49,32 @@ def collapse(
     for text, start, end in removed[: found[0]].tolist():
         spans.setdefault(text, []).append((start, end))
     return {text: (_without(texts[text].encode(), own), len(own)) for text, own in spans.items()}
+
+
+def suspects(texts: Sequence[str], longest: int = 64, copies: int = 2, characters: int = 6) -> np.ndarray:
+    """Tell which texts may have a repeated piece (bool, one per text); `collapse` changes no other."""
+    held, ends = _buffers(texts)
+    suspect = np.zeros(len(texts), np.bool_)
+    if held.size:
+        _suspect(held, ends, _lengths(longest, copies, characters), longest, suspect)
+    return suspect
+
+
+def _buffers(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the texts' UTF-8 end to end, and where each ends (n + 1,)."""
+    import pyarrow as pa
+
+    _, offsets, data = pa.array(texts, pa.large_string()).buffers()
+    if data is None or not data.size:
+        return np.zeros(0, np.uint8), np.zeros(len(texts) + 1, np.int64)
+    return np.frombuffer(data, np.uint8), np.frombuffer(offsets, np.int64, len(texts) + 1)
+
+
+def _lengths(longest: int, copies: int, characters: int) -> np.ndarray:
+    """Return, for each distance in bytes, how far a text must go on alike."""
+    distances = np.arange(4 * longest + 1)
+    lengths: np.ndarray = distances * (np.maximum(copies, -(-characters // np.maximum(distances, 1))) - 1)
+    return lengths
 
 
 def _without(text: bytes, spans: list[tuple[int, int]]) -> str:

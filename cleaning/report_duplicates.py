@@ -17,6 +17,7 @@ from utils.report.page import (
     Bar,
     BarList,
     Block,
+    Cell,
     Column,
     Details,
     Diff,
@@ -72,7 +73,7 @@ def _clusters(found: pl.DataFrame) -> list[Block]:
         Column(Text("rows dropped", "剔除行数"), "integer"),
         Column(Text("least similarity", "最低相似度"), "number", 3),
     ]
-    rows = [[str(cluster), int(count), float(least)] for cluster, count, least in largest.iter_rows()]
+    rows: list[list[Cell]] = [[str(cluster), int(count), float(least)] for cluster, count, least in largest.iter_rows()]
     return [Details(Text("The largest clusters", "最大的簇"), [Table(columns, rows)])]
 
 

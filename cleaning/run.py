@@ -17,6 +17,7 @@ from cleaning.duplicates.earlier import checked_earlier
 from cleaning.duplicates.reference import load_references, reference_files
 from cleaning.duplicates.run import find_duplicates
 from cleaning.first_pass import first_pass, tasks_for
+from cleaning.give_up import QUARANTINE
 from cleaning.rules.base import parameters
 from cleaning.second_pass import PARTS, second_pass
 from utils.data.formats import detect
@@ -33,6 +34,10 @@ _ROWS_ASKED = 1000
 
 # Bytes on disk per row for near duplicates: signature, bands and, of a text of 800 bytes, what it is packed to.
 _TRACE_BYTES = 1200
+
+# How much larger a packed file is when it is read: of text, about four times.
+_UNPACKED = 4
+_NOT_PACKED = {"json", "jsonl", "parquet"}
 
 Plan = dict[InputFile, list[Partition]]
 
@@ -58,18 +63,15 @@ def dry_run(config: CleanConfig) -> dict[str, Any]:
     _refuse_overlap(config)
     plan = _plan(config)
     partitions = [partition for found in plan.values() for partition in found]
-    size = sum(file.path.stat().st_size for file in plan)
-    rows = sum(partition.rows or 0 for partition in partitions)
-    traces = _TRACE_BYTES * rows if config.duplicates.near else 0
     return {
         "files": {
             file.relative: {"format": _format(config, file, found), "tasks": len(found)} for file, found in plan.items()
         },
-        "rows": rows,
+        "rows": sum(partition.rows or 0 for partition in partitions),
         "rows_unknown_in": [partition.relative for partition in partitions if partition.rows is None],
         "tasks": 2 * len(partitions) + len(plan),
-        "bytes": size,
-        "disk_needed_bytes": 3 * size + traces,
+        "bytes": sum(file.path.stat().st_size for file in plan),
+        "disk_needed_bytes": _disk_needed(config, plan),
     }
 
 
@@ -78,17 +80,21 @@ def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     plan = _plan(config)
     files = {file: found for file, found in plan.items() if found}
     _tell(run, config, plan)
+    run.check_space(_disk_needed(config, plan))
     tasks = [task for file, found in files.items() for task in tasks_for(found, _shared(config, file, found))]
     tasks.sort(key=_order)
     if config.duplicates.reference is not None:
         load_references(run, config.duplicates.reference)
-    firsts = run.map("cleaning.run:first_pass", tasks, "pass 1")
+    firsts = run.map("cleaning.run:first_pass", tasks, "pass 1", give_up=QUARANTINE)
     if not any(first["rows"] for first in firsts):
         raise UserError("no row at all in the input", where=_spell(config), mend="point `input` at files with rows")
     _tell_rowless(run, tasks, firsts)
     find_duplicates(run, config.duplicates, tasks, [first["rows"] for first in firsts])
     run.stop.check()
-    seconds = run.map("cleaning.run:second_pass", [{**t, "unit": f"second-{t['name']}"} for t in tasks], "pass 2")
+    again = [
+        {**t, "unit": f"second-{t['name']}", "given_up": f["given_up"]} for t, f in zip(tasks, firsts, strict=True)
+    ]
+    seconds = run.map("cleaning.run:second_pass", again, "pass 2")
     by_file = _by_file(tasks, seconds)
     run.map("cleaning.run:assemble", _assembly(tasks, by_file), "assembly")
     empty = [file.relative for file in plan if file.relative not in by_file]
@@ -109,6 +115,13 @@ def report(run: Run, config: CleanConfig, manifest: dict[str, Any]) -> None:
 
 def _plan(config: CleanConfig) -> Plan:
     return {file: plan_partitions(file, config.partition_bytes) for file in find_files(config.input)}
+
+
+def _disk_needed(config: CleanConfig, plan: Plan) -> int:
+    """Return about how many bytes a run writes: parts of both passes, outputs joined of them, traces of near copies."""
+    size = sum(file.path.stat().st_size * (1 if file.kind in _NOT_PACKED else _UNPACKED) for file in plan)
+    rows = sum(partition.rows or 0 for found in plan.values() for partition in found)
+    return 3 * size + (_TRACE_BYTES * rows if config.duplicates.near else 0)
 
 
 def _tell(run: Run, config: CleanConfig, plan: Plan) -> None:

@@ -110,7 +110,8 @@ class Scanner:
         if size:
             ends = np.frombuffer(offsets, np.int64, size + 1)
             held = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-            _scan(held, ends, kinds.class_table(), kinds.other_script_table(), _COUNTED, *self._tables, signs, counts)
+            classes = (kinds.class_table(), kinds.other_script_table(), _COUNTED, _IS_CLOSER, _ABOVE)
+            _scan(held, ends, *classes, *self._tables, signs, counts)
         return Scan(signs, counts)
 
 
@@ -167,7 +168,7 @@ _OTHER, _DIGITS, _LINES, _SENTENCES = AT["other_script"], AT["digits"], AT["line
 _WORDS = AT["words"]
 _IS_CLOSER = np.zeros(_CLASSES, np.bool_)
 _IS_CLOSER[sorted(_CLOSERS | kinds.SPACES)] = True
-_RARE, _UNSEEN = kinds.RARE_HAN, kinds.UNSEEN
+_ABOVE = np.array([kinds.RARE_HAN, kinds.UNSEEN], np.uint8)
 
 _BYTES = Array(uint8, 1, "C", readonly=True)
 _WORDS64, _TABLE64 = Array(uint64, 1, "C"), Array(uint64, 2, "C")
@@ -176,7 +177,8 @@ _WORDS64, _TABLE64 = Array(uint64, 1, "C"), Array(uint64, 2, "C")
 @njit(
     void(
         _BYTES, Array(int64, 1, "C", readonly=True), Array(uint8, 1, "C"), Array(boolean, 1, "C"),
-        Array(uint8, 1, "C"), _WORDS64, _TABLE64, _TABLE64, _WORDS64, _WORDS64, _WORDS64, _WORDS64,
+        Array(uint8, 1, "C"), Array(boolean, 1, "C"), Array(uint8, 1, "C"),
+        _WORDS64, _TABLE64, _TABLE64, _WORDS64, _WORDS64, _WORDS64, _WORDS64,
         Array(int32, 2, "C"),
     ),
     cache=True, nogil=True, boundscheck=False,
@@ -187,6 +189,8 @@ def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
     class_of,
     is_other,
     counted,
+    is_closer,
+    above,
     single,
     pair,
     runs,
@@ -218,7 +222,7 @@ def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
                     high = ((code & 0x07) << 18) | (np.int64(data[at + 1] & 0x3F) << 12)
                     code = high | (np.int64(data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F)
                     at += 4
-                kind = np.int64(class_of[code] if code < 0x20000 else (_RARE if code <= 0x323AF else _UNSEEN))
+                kind = np.int64(class_of[code] if code < 0x20000 else above[0 if code <= 0x323AF else 1])
                 if code < 0x20000 and is_other[code]:
                     own[_OTHER] += 1
             length += 1
@@ -233,7 +237,7 @@ def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
                         found |= runs[run, kind]
                 else:
                     run = 1
-                if before == _STOP and _IS_CLOSER[kind]:
+                if before == _STOP and is_closer[kind]:
                     own[_SENTENCES] += 1
             else:
                 found |= opens[kind]

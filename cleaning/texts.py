@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ ANSWERS = frozenset({"assistant", "document"})
 """Roles whose texts a model learns to write."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Texts:
     """Texts of rows, in order.
 
@@ -47,11 +48,15 @@ class Texts:
 
         return self.scan.counts[:, [AT[name] for name in names]].sum(axis=1, dtype="int64")
 
-    def spoken(self) -> np.ndarray:
-        """Return bool (n,): answers and documents."""
+    @cached_property
+    def _spoken(self) -> np.ndarray:
         import numpy as np
 
         return np.fromiter((role in ANSWERS for role in self.role), bool, len(self.role))
+
+    def spoken(self) -> np.ndarray:
+        """Return bool (n,): answers and documents."""
+        return self._spoken
 
     def per_row(self, values: np.ndarray, how: Literal["sum", "min", "max"] = "sum", none: float = 0) -> np.ndarray:
         """Return float64 (rows,): the values of a row's texts together.

@@ -150,17 +150,23 @@ def band_of(part: Part, band: int, bands: int) -> NDArray[np.uint32]:
     return found
 
 
+# A process may open a thousand files or so.
+_OPEN_TEXTS = 128
+
+
 class Texts:
-    """Texts of any rows; each part's file is opened once."""
+    """Texts of any rows; the files of the parts last asked for stay open."""
 
     def __init__(self, parts: list[Part]) -> None:
         self._parts = parts
         self._open: dict[int, TextReader] = {}
 
     def _reader(self, part: Part) -> TextReader:
-        if part.offset not in self._open:
-            self._open[part.offset] = TextReader(part.trace("texts"))
-        return self._open[part.offset]
+        reader = self._open.pop(part.offset, None) or TextReader(part.trace("texts"))
+        self._open[part.offset] = reader
+        if len(self._open) > _OPEN_TEXTS:
+            del self._open[next(iter(self._open))]
+        return reader
 
     def lengths(self, rows: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Return the bytes of text of ascending rows (n,)."""

@@ -7,9 +7,9 @@ so costs a few bytes). Eight rows are a zstd frame. After the frames come the le
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,18 +66,23 @@ class TextWriter:
 
 
 class TextReader:
-    """Reads rows of one file of texts; mapped, so only what is asked for is read."""
+    """Reads rows of one file of texts: only what is asked for, and nothing stays mapped."""
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._data = mmap(file.fileno(), 0, access=ACCESS_READ)
-        size = len(self._data)
-        rows, frames = (int(number) for number in np.frombuffer(self._data, "<u8", 2, size - _TAIL))
+        self._file = path.open("rb", buffering=0)
+        size = path.stat().st_size
+        rows, frames = (int(number) for number in self._numbers("<u8", 2, size - _TAIL))
         places = size - _TAIL - 8 * frames
-        self.lengths: NDArray[np.uint32] = np.frombuffer(self._data, "<u4", 2 * rows, places - 8 * rows).reshape(-1, 2)
-        table = np.frombuffer(self._data, "<u4", 2 * frames, places).reshape(-1, 2)
+        self.lengths: NDArray[np.uint32] = self._numbers("<u4", 2 * rows, places - 8 * rows).reshape(-1, 2)
+        table = self._numbers("<u4", 2 * frames, places).reshape(-1, 2)
         self._firsts = table[:, 0]
-        self._starts = np.concatenate([[0], np.cumsum(table[:, 1], dtype=np.int64)])
+        self._starts = np.concatenate([[0], np.cumsum(table[:, 1], dtype=np.int64)]).tolist()
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        return os.pread(self._file.fileno(), end - start, start)
+
+    def _numbers(self, kind: str, count: int, start: int) -> NDArray[Any]:
+        return np.frombuffer(self._bytes(start, start + count * np.dtype(kind).itemsize), kind)
 
     def read(self, rows: NDArray[Any]) -> tuple[pa.Array, pa.Array]:
         """Return the texts and the answers of rows, ascending, each once: two LargeStringArrays."""
@@ -85,7 +90,7 @@ class TextReader:
         used = np.unique(frames)
         unpack = zstandard.ZstdDecompressor()
         pieces = [
-            unpack.decompress(self._data[self._starts[frame] : self._starts[frame + 1]]) for frame in used.tolist()
+            unpack.decompress(self._bytes(self._starts[frame], self._starts[frame + 1])) for frame in used.tolist()
         ]
         ends = np.append(self._firsts, len(self.lengths))
         wanted = np.concatenate([np.arange(ends[frame], ends[frame + 1]) for frame in used.tolist()])

@@ -97,6 +97,9 @@ class EditRule(_Named):
         """Return what a text must have: one without it cannot change."""
         raise NotImplementedError
 
+    def suspects(self, texts: list[str]) -> np.ndarray | None:
+        """Tell, where a rule can do so cheaply, which texts with the trigger may change (bool, one per text)."""
+
     def apply(self, segments: Segments) -> Edited:
         """Edit the free segments of the texts that have the trigger."""
         raise NotImplementedError

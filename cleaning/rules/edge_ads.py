@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,7 +76,7 @@ class EdgeAds(EditRule):
     def _cut(self, text: str, starts: Sequence[int], opens: bool, closes: bool) -> tuple[str, int]:
         """Return a segment without the advertising at its ends, and how many sentences went."""
         sentences = [match.span() for match in _SENTENCE.finditer(text) if match.group()]
-        is_ad = [any(start <= at < end for at in starts) for start, end in sentences]
+        is_ad = [bisect_left(starts, start) < bisect_left(starts, end) for start, end in sentences]
         # A sentence that runs on into something protected is not whole, and is not cut.
         first, last = 0 if opens else 1, len(sentences) if closes else len(sentences) - 1
         head = self._walk(sentences[first:last], is_ad[first:last]) if opens and self.ends != "tail" else 0

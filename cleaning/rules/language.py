@@ -23,7 +23,7 @@ Latin = Literal[
 _ENGLISH_WORDS = r"(?-u:\b)(?i-u:the|and|that|with|this|for|are|you|was|to|of)(?-u:\b)"
 _LOOKED_AT = 400
 """In so many characters the common words of English are counted."""
-_CLASSIFIED = 2000
+_CLASSIFIED = 600
 """So many characters of a text say enough of its language."""
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from cleaning.characters import HAN, HANGUL, KANA, LATIN_EXTRA, LETTERS, of
+from cleaning.lines import blank_between
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
 
@@ -19,8 +20,8 @@ _CODE_WORDS = (
     "echo off|article|book|inproceedings|misc|everyone"
 )
 _MENTION = re.compile(
-    r"(?://@(?<![:\w]//@)|@(?<![A-Za-z0-9_.+%/\-@＠]@))(?P<name>[^\W\d][\w·\-]{0,29})(?![\w·\-]|[(/\[{=@\\]|\.\w)"
-    r"(?:[:：](?!//))?(?P<blank>[ \t]?)"
+    r"(?P<before>[ \t]?)(?://@(?<![:\w]//@)|@(?<![A-Za-z0-9_.+%/\-@＠]@))(?P<name>[^\W\d][\w·\-]{0,29})(?![\w·\-]|[(/\[{=@\\]|\.\w)"
+    r"(?:[:：](?!//))?(?P<after>[ \t]?)"
 )
 _CODE = re.compile(rf"(?:{_CODE_WORDS})\b", re.IGNORECASE)
 _DEFINITION = re.compile(
@@ -40,7 +41,7 @@ class Mentions(EditRule):
         return Trigger(pairs=((of("@"), letters),), pattern=r"(?:^|//|[^A-Za-z0-9_.+%/\-@])@[\p{L}_]")
 
     def apply(self, segments: Segments) -> Edited:
-        """Remove mentions with the blank behind them, where one stands before them too."""
+        """Remove mentions, and one of the blanks on both sides of one."""
         texts, counts = [], []
         for text in segments.texts:
             count = 0
@@ -50,8 +51,7 @@ class Mentions(EditRule):
                 if _CODE.match(match["name"]) or _DEFINITION.match(match.string, match.end()):
                     return match.group()
                 count += 1
-                before = match.string[match.start() - 1 : match.start()]
-                return match["blank"] if before.strip() else ""
+                return blank_between(match)
 
             texts.append(_MENTION.sub(replacement, text) if "@" in text else text)
             counts.append(count)

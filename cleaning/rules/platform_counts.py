@@ -28,12 +28,14 @@ _NEAR = (
     rf"(?i)(?:{_WORDS_ZH})数? ?[:：]? ?[(（\[]? ?[0-9]|[0-9] ?[万亿kKwWmM]?\+? ?[次人条个]? ?(?:{_WORDS_ZH})"
     rf"|[0-9] ?[kKwWmM]?\+? (?:{_WORDS_EN})|(?:{_LABELS_EN}) ?[:：(]? ?[0-9]"
 )
-_BETWEEN = r"[ \t\u3000|｜·•,，、/👍❤⭐💬️-]*"
+_BETWEEN = r"[ \t\u3000|｜·•,，、/👍❤⭐💬️-]*+"
 _LINE = re.compile(
-    rf"^[ \t\u3000👍❤⭐💬️]*(?:{_ITEM}{_BETWEEN}){{1,10}}[。.]?[ \t]*(?:\n|\Z)", re.MULTILINE | re.IGNORECASE
+    rf"^[ \t\u3000👍❤⭐💬️]*+(?:(?>{_ITEM}){_BETWEEN}){{1,10}}+[。.]?[ \t]*(?:\n|\Z)", re.MULTILINE | re.IGNORECASE
 )
 # At the end of the last line two of them must stand together.
-_TAIL = re.compile(rf"(?<=[。！？!?…”」）)\s])[ \t\u3000]*(?:{_ITEM}{_BETWEEN}){{2,10}}[。.]?\s*\Z", re.IGNORECASE)
+_TAIL = re.compile(
+    rf"(?<=[。！？!?….”」）)\n])[ \t\u3000]{{0,9}}+(?:(?>{_ITEM}){_BETWEEN}){{2,10}}+[。.]?\s*\Z", re.IGNORECASE
+)
 
 
 class PlatformCounts(EditRule):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _EVERYTHING = frozenset(range(256))
 
@@ -34,6 +37,12 @@ class Repetition(EditRule):
     def trigger(self) -> Trigger:
         """Any text: what repeats is found by the rule's own pass over the column."""
         return Trigger(characters=_EVERYTHING)
+
+    def suspects(self, texts: list[str]) -> np.ndarray:
+        """Tell which texts go on alike for long enough, protected spans and all."""
+        from cleaning.repeats import suspects
+
+        return suspects(texts, self.longest, self.copies, self.characters)
 
     def apply(self, segments: Segments) -> Edited:
         """Remove the copies; what comes together then may repeat again."""

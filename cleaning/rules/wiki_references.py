@@ -10,7 +10,7 @@ from cleaning.rules.base import Edited, EditRule, Segments, substitute
 from cleaning.scan import Trigger
 
 _PAGES = re.compile(
-    r"(?:[ \t]*[|｜])?[ \t]*p(?<!\w.)p[ \t]*=[ \t]*\d{1,5}(?:[ \t]*[-–—,，、][ \t]*\d{1,5}){0,8}[ \t]*[|｜]?"
+    r"[|｜]?[ \t]?p(?<!\w.)p[ \t]{0,3}=[ \t]{0,3}\d{1,5}(?:[ \t]?[-–—,，、][ \t]?\d{1,5}){0,8}(?:[ \t]?[|｜])?"
 )
 # Of numbers only those that stand behind a mark of punctuation, or between a Han character and another or a mark:
 # the index of an array stands behind a name, and code is not always fenced.

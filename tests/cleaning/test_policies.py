@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import polars as pl
 import pytest
 
 from cleaning.batch import apply_policy, read_batch
 from cleaning.policy import POLICIES, find_policy, load_policy
+from cleaning.rules import Rule
 from utils.data.formats import format_named
 from utils.data.reading import RawRow
 from utils.errors import UserError
@@ -234,6 +235,12 @@ def test_every_policy_has_its_rows_here() -> None:
         policy = load_policy(find_policy(name))
         assert policy.description
         assert len({rule.reason for rule in policy.rules}) == len(policy.rules), "a reason names two rules"
+
+
+def test_the_documentation_names_every_policy_and_every_rule() -> None:
+    text = (POLICIES.parents[2] / "docs" / "CLEANING.md").read_text(encoding="utf-8")
+    rules = [kind.model_fields["rule"].default for kind in get_args(get_args(Rule)[0])]
+    assert not [name for name in [*SOURCES, *rules] if f"`{name}`" not in text]
 
 
 @pytest.mark.parametrize("name", SOURCES)

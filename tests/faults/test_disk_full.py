@@ -9,12 +9,9 @@ import sys
 import pytest
 
 import cli
-from cleaning.config import CleanConfig
-from cleaning.run import disk_needed
 from tests.faults.conftest import ROOT, clean_arguments, content
 from utils.errors import RetryLaterError
 from utils.runs import space
-from utils.runs.config import load_config
 
 # The same command on a disk that holds nothing, less than the estimate, the estimate but not the run (of many small
 # partitions, whose files take more than their rows), and all of it.
@@ -33,11 +30,12 @@ done
 """
 
 
-def test_a_disk_that_fills_up_at_any_time(tmp_path, rows, calm):
+def test_a_disk_that_fills_up_at_any_time(tmp_path, rows, calm, capsys):
     own = ["unshare", "-Urm"]
     if not shutil.which("unshare") or subprocess.run([*own, "mount", "-t", "tmpfs", "none", tmp_path]).returncode:
         pytest.skip("this machine lets nobody mount a small disk of his own")
-    needed = disk_needed(load_config(CleanConfig, None, [f"input={rows}", "output=out", "policy=default-instruction"]))
+    assert cli.main([*clean_arguments(rows), "--dry-run"]) == 0
+    needed = json.loads(capsys.readouterr().out)["disk_needed_bytes"]
     sizes = [str(needed - 9000), str(needed + 60_000)]
     command = [sys.executable, "-P", str(ROOT / "posttrain.py"), *clean_arguments(rows, "output=disk/out")]
     done = subprocess.run(

@@ -31,6 +31,7 @@ from utils.runs.manifest import code_files, digest, fingerprint
 from utils.runs.owner import Owner
 from utils.runs.processes import ProcessRecord, end_orphans, read_record
 from utils.runs.signals import StopFlag
+from utils.runs.space import check_space
 
 _TEMPORARY = re.compile(r".+\.tmp\.([0-9a-f]{8}\.\d+|\d+\.[0-9a-f]{8})", re.DOTALL)
 """The names of `Unit.file` and of `replace_json`."""
@@ -94,6 +95,7 @@ class Run:
         self.processes = ProcessRecord(self.path)
         self.execution: dict[str, Any] = {}
         self._executor: Executor | None = None
+        self._ray_left: Path | None = None
         self._owner = Owner(self.path, self.token)
         self.log = open_log(verb, None, quiet=quiet or not leader)
 
@@ -107,7 +109,7 @@ class Run:
         _make_directory(self.inner)
         former = self._owner.take(self.verb)
         ended = end_orphans(self.path) if former else 0
-        _remove_ray_directory(self.path)
+        self._ray_left = _remove_ray_directory(self.path)
         self._remove_temporaries()
         probe_file_system(self.inner)
         self.processes.start()
@@ -115,12 +117,15 @@ class Run:
         self.log = open_log(self.verb, self.inner / "log.txt", quiet=self.quiet)
         if former:
             self.log.info("continuing after pid %s, which is dead; ended %d of its processes", former["pid"], ended)
+        self.log.info("working in %s", self.path)  # under nohup the next line may be long in coming
         self.set_state("running")
 
     def close(self, state: str) -> None:
         """Write the last state and give the directory back."""
         self.stop_executor()
         _remove_ray_directory(self.path)
+        if self._ray_left is not None:  # the dying Ray of a killed driver may have made it anew
+            shutil.rmtree(self._ray_left, ignore_errors=True)
         with contextlib.suppress(OSError):  # a full disk; a dead driver's last state, `running`, is shown as killed
             self.set_state(state)
         close_log(self.log)
@@ -179,6 +184,15 @@ class Run:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if path.exists():
                     path.replace(target)
+
+    def check_space(self, needed: int) -> None:
+        """Compare the bytes that the whole run writes with what is free; what is committed counts as written.
+
+        Raises:
+            RetryLaterError: it would not fit.
+
+        """
+        check_space(self.path, needed, sum(seal["bytes"] for seal in self.seals().values()))
 
     def unit(self, name: str) -> Unit:
         """Return a unit to write and commit."""
@@ -316,8 +330,10 @@ def probe_file_system(directory: Path) -> None:
         source.unlink(missing_ok=True)
 
 
-def _remove_ray_directory(root: Path) -> None:
-    """Remove the temporary directory that this run's Ray had, if it is recorded and looks like ours."""
+def _remove_ray_directory(root: Path) -> Path | None:
+    """Remove the temporary directory that this run's Ray had, if it is recorded and looks like ours; return it."""
     recorded = read_record(root).get("ray_directory")
-    if recorded and Path(recorded).name.startswith("pt-"):
-        shutil.rmtree(recorded, ignore_errors=True)
+    if not recorded or not Path(recorded).name.startswith("pt-"):
+        return None
+    shutil.rmtree(recorded, ignore_errors=True)
+    return Path(recorded)

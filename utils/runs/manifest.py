@@ -154,17 +154,15 @@ def versions() -> dict[str, str]:
 def git_state() -> dict[str, str] | None:
     """Return commit and the hash of the uncommitted difference, when our folder is a git checkout."""
 
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(posttrain_root.ROOT), *arguments], capture_output=True, text=True, timeout=20, check=True
-        )
-        return done.stdout
+    def git(*arguments: str) -> bytes:  # bytes: a difference may hold any
+        command = ["git", "-C", str(posttrain_root.ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, timeout=20, check=True).stdout
 
     try:
-        commit, difference = git("rev-parse", "HEAD").strip(), git("diff", "HEAD")
+        commit, difference = git("rev-parse", "HEAD").decode().strip(), git("diff", "HEAD")
     except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit, "diff_sha256": hashlib.sha256(difference.encode()).hexdigest() if difference else ""}
+    return {"commit": commit, "diff_sha256": hashlib.sha256(difference).hexdigest() if difference else ""}
 
 
 def intact(root: Path, manifest: dict[str, Any]) -> bool:

@@ -22,7 +22,6 @@ from utils.runs.directory import Run, make_key
 from utils.runs.logs import redact, redact_tree
 from utils.runs.manifest import digest, git_state, intact, outputs, versions
 from utils.runs.signals import follow_parent
-from utils.runs.space import check_space
 
 PARENT_VARIABLE = "POSTTRAIN_PARENT"
 QUARANTINE_EXIT = 3
@@ -172,8 +171,6 @@ class _Attempt:
             run.inner / "command.json", redact_tree({"verb": self.stage.verb, "argv": self.argv, "cwd": os.getcwd()})
         )
         replace_json(run.inner / "config.json", resolved(self.config))
-        if need := getattr(module, "disk_needed", None):
-            check_space(run.path, need(self.config), sum(seal["bytes"] for seal in run.seals().values()))
         counts = module.work(run, self.config)
         run.stop_executor()
         run.stop.check()

@@ -1,8 +1,12 @@
 """Local and Ray keep the same promises: order-free, retried, stoppable, resources held."""
 
+import http.client
 import os
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 
 import psutil
 import pytest
@@ -117,6 +121,40 @@ def test_a_stop_commits_what_runs_and_starts_nothing(run):
     assert 0 < len(done) < 8
     assert done == sorted(path.stem for path in (run.path / "out").glob("*.txt"))
     assert not list(run.path.rglob("*.tmp.*"))
+
+
+JOIN = "import ray, sys; ray.init(address=sys.argv[1], logging_level='error')"
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("executor", ["ray"])
+def test_ray_answers_nobody_without_the_token(run):
+    """S7."""
+    import ray
+
+    run.map(JOB, tasks("a"), "demo")
+    impatient = {"RAY_gcs_rpc_server_reconnect_timeout_s": "2", "RAY_gcs_server_request_timeout_seconds": "2"}
+    stranger = {**os.environ, **impatient, "RAY_AUTH_TOKEN": "0" * 64}
+    command = [sys.executable, "-c", JOIN, ray.get_runtime_context().gcs_address]
+    done = subprocess.run(command, env=stranger, capture_output=True, text=True, timeout=60)
+    assert done.returncode and "InvalidAuthToken" in done.stderr
+    open_ports = {
+        place.laddr.port
+        for process in psutil.Process().children(recursive=True)
+        for place in process.net_connections("inet")
+        if place.status == psutil.CONN_LISTEN
+    }
+    assert open_ports and 8265 not in open_ports, "no dashboard"
+    assert [port for port in open_ports if not refuses(port)] == []
+
+
+def refuses(port):
+    """Tell whether a port that speaks HTTP gives a stranger nothing, or no more than counters."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/jobs/", timeout=5) as answer:
+            return answer.read().startswith(b"# HELP")
+    except (OSError, http.client.HTTPException):
+        return True
 
 
 @pytest.mark.ray

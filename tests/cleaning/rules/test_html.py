@@ -1,0 +1,89 @@
+"""HTML as text and as Markdown; the cases of tags alone are with all rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cleaning import clean
+
+PAGE = (
+    '<div class="markdown prose"><p>Here is <strong>an example</strong> of <code>a&lt;b</code>, see '
+    '<a href="https://x.org/a?b=1&amp;c=2">the docs</a>:</p><pre><div class="bg-black"><div><span>python</span>'
+    '<button>Copy code</button></div><div><code class="hljs language-python"><span>def</span> f(a, b):\n'
+    "    <span>if</span> a &lt; b:\n        <span>return</span> 1\n\n\n    return None\n</code></div></div></pre>"
+    "<ol><li><p>First step</p><ul><li>sub a</li><li>sub <em>b</em></li></ul></li><li>Second</li></ol>"
+    "<table><thead><tr><th>Name</th><th>Value</th></tr></thead><tbody><tr><td>a|b</td><td>$1</td></tr></tbody></table>"
+    "<h3>Title</h3><blockquote><p>Quote</p></blockquote><p>x &lt; y &amp; z<br>end</p></div>"
+)
+MARKDOWN = """Here is **an example** of `a<b`, see [the docs](https://x.org/a?b=1&c=2):
+
+```python
+def f(a, b):
+    if a < b:
+        return 1
+
+
+    return None
+```
+
+1. First step
+   - sub a
+   - sub *b*
+2. Second
+
+| Name | Value |
+| --- | --- |
+| a\\|b | $1 |
+
+### Title
+
+> Quote
+
+x < y & z
+end"""
+
+TO_MARKDOWN = {"rule": "html", "to": "markdown"}
+
+
+def test_a_page_becomes_markdown_with_code_lists_and_tables() -> None:
+    assert clean(PAGE, TO_MARKDOWN) == MARKDOWN
+    assert clean(MARKDOWN, TO_MARKDOWN) == MARKDOWN
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<p>Hi</p>```html\n<p>x</p>\n```<p>there</p>", "Hi\n\n```html\n<p>x</p>\n```\n\nthere"),
+        ("no <b>block</b> &lt; 3", "no block < 3"),
+        ("- a\n- b\n\n<div>c</div>", "- a\n- b\n\nc"),
+        ("<p>若a<b且c>d，List<int></p>", "若a<b且c>d，List<int>"),
+        ("<ul>\n  <li>\n <p>a</p></li>\n <li>b</li>\n</ul>", "- a\n- b"),
+        ("<p>one<script>x()</script></p><p>two <img src='a.png'></p>", "one\n\ntwo"),
+        ("<p>open <b>never closed</p><p>next", "open never closed\n\nnext"),
+    ],
+)
+def test_pieces_of_pages(before: str, after: str) -> None:
+    assert clean(before, TO_MARKDOWN).strip() == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('<a href="https://x.com/a?b=1&amp;c=2">link</a>', "link"),
+        ('<p>Go to <a href="http://x.com">x</a> or http://y.com/?a=1&amp;b=2</p>', "Go to x or http://y.com/?a=1&b=2"),
+        ("<title>T</title><label for='a'>L</label>", "TL"),
+        ("a</p>\n<p>b `c` d</p>", "a\nb `c` d"),
+    ],
+)
+def test_addresses_in_tags_and_tags_around_code(before: str, after: str) -> None:
+    assert clean(before, "html") == after
+
+
+@pytest.mark.parametrize("text", ["usage: cp <source> <title>", "a<b and c>d", "x <input> y", "http://a.com/?a<b"])
+def test_words_in_angle_brackets_stay(text: str) -> None:
+    assert clean(text, "html") == text
+
+
+def test_long_hostile_pages_are_quick() -> None:
+    for piece in ("<p>", "</p><p>", "<ul><li>", "<b>", "<pre></p>", "&#", "<a href=", "<table><tr></p>"):
+        clean(piece * 5_000 + "</p>", TO_MARKDOWN)
