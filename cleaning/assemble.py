@@ -9,11 +9,10 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import orjson
 import pyarrow.parquet as pq
 
-from cleaning.first_pass import TOKEN_ESTIMATE, unit_of
-from cleaning.second_pass import PARTS, SAMPLE_ROWS
+from cleaning.second_pass import PARTS
+from cleaning.tasks import unit_of
 from utils.data.ledger import assert_balanced
 from utils.errors import StageFailedError
 
@@ -136,11 +135,11 @@ def total(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return summed
 
 
-def meta_info(name: str, files: dict[str, dict[str, Any]], empty: Sequence[str]) -> dict[str, Any]:
-    """Return rows, characters, estimated tokens and averages, per file and in total."""
+def meta_info(name: str, files: dict[str, dict[str, Any]], empty: Sequence[str], tokens: str) -> dict[str, Any]:
+    """Return rows, characters, tokens and averages, per file and in total."""
     return {
         "name": name,
-        "tokens": f"estimate, no tokenizer: {TOKEN_ESTIMATE}",
+        "tokens": tokens,
         "total": _described(total(list(files.values()))),
         "files": {relative: _described(counts) for relative, counts in sorted(files.items())},
         "empty_files": sorted(empty),
@@ -155,14 +154,3 @@ def _described(counts: dict[str, Any]) -> dict[str, Any]:
         averages = {f"{name}_per_row": round(value / rows, 2) for name, value in size.items()}
         described[f"{status}_rows"] = {**size, **averages}
     return described
-
-
-def review_sample(parts: Sequence[Path]) -> list[bytes]:
-    """Return the lines of the review sample: of all rows, the hundred that the seed draws first."""
-    drawn: list[tuple[int, str, int, bytes]] = []
-    for part in parts:
-        for line in part.read_bytes().split(b"\n")[:-1]:
-            row = orjson.loads(line)
-            drawn.append((row["drawn"], row["source_file"], row["source_row"], line))
-        drawn = sorted(drawn)[:SAMPLE_ROWS]
-    return [b'{"source_file"' + line.split(b',"source_file"', 1)[1] for _, _, _, line in drawn]

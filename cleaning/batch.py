@@ -1,21 +1,20 @@
-"""A batch of rows as columns: read, and cleaned by a policy."""
+"""A batch of rows, cleaned by a policy, as columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from cleaning.apply import Outcome, program
+from cleaning.read_batch import ReadTexts, read_texts
 from cleaning.rules import Rule
-from cleaning.scan import COUNTS
 from cleaning.texts import Texts
-from utils.data.formats import Format, RowError
-from utils.data.reading import RawRow
-from utils.data.records import raw_id
-from utils.data.rows import row_id
+from utils.data.reading import RawRow, RawRows
+
+__all__ = ["Batch", "apply_policy", "read_texts"]
 
 TEXTS = {"row": pl.UInt32, "place": pl.UInt32, "role": pl.String, "text": pl.String}
 EDITS = {
@@ -39,18 +38,19 @@ HITS = {
 
 @dataclass(slots=True)
 class Batch:
-    """Rows, and the columns that cleaning works on.
+    """Rows, and what cleaning made of them.
 
     Args:
         rows: as read.
         ids: one per row; an unreadable row has the hash of its bytes.
         errors: why a row cannot be read, or None.
-        texts: one line per text, `row` and `place` counting rows and a row's texts; `text` is what rules leave.
+        texts: one line per text, `row` and `place` counting rows and a row's texts; `text` is what rules left.
         edits: one line per text and rule that changed it, before and after.
         values: one line per row and measuring rule.
         hits: why rows were measured so: place in the cleaned text and what was found.
         kinds: changes by (rule, kind), of rules that tell kinds apart.
-        counts: int32 (texts, len(scan.COUNTS)), of the texts as rules leave them.
+        counts_in: int32 (texts, len(scan.COUNTS)), of the texts as they were read.
+        counts: the same, of the texts as rules left them.
 
     """
 
@@ -58,81 +58,55 @@ class Batch:
     ids: list[str]
     errors: list[str | None]
     texts: pl.DataFrame
-    edits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EDITS))
-    values: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=VALUES))
-    hits: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HITS))
-    kinds: dict[tuple[str, str], int] = field(default_factory=dict)
-    counts: np.ndarray = field(default_factory=lambda: np.zeros((0, len(COUNTS)), np.int32))
+    edits: pl.DataFrame
+    values: pl.DataFrame
+    hits: pl.DataFrame
+    kinds: dict[tuple[str, str], int]
+    counts_in: np.ndarray
+    counts: np.ndarray
 
 
-def read_batch(rows: Sequence[RawRow], fmt: Format | None) -> Batch:
-    """Return the texts of rows as columns; a row that does not fit the format keeps the reason instead."""
-    ids, errors = [], []
-    columns: tuple[list[int], list[int], list[str], list[str]] = ([], [], [], [])
-    for number, raw in enumerate(rows):
-        given, error, texts = _read(raw, fmt)
-        ids.append(given)
-        errors.append(error)
-        for place, (role, text) in enumerate(texts):
-            for column, value in zip(columns, (number, place, role, text), strict=True):
-                column.append(value)  # type: ignore[attr-defined]
-    return Batch(rows, ids, errors, pl.DataFrame(dict(zip(TEXTS, columns, strict=True)), schema=TEXTS))
-
-
-def _read(raw: RawRow, fmt: Format | None) -> tuple[str, str | None, list[tuple[str, str]]]:
-    """Return a row's id, why it cannot be read (or None), and its texts with their roles."""
-    if raw.row is None or fmt is None:
-        return raw_id(raw.raw), raw.error or "no row of the file is of a known format", []
-    try:
-        return row_id(raw.row, fmt), None, [(role, text) for _, role, text in fmt.texts(raw.row)]
-    except RowError as error:
-        return raw_id(raw.raw), f"not of format {fmt.name}: {error}", []
-
-
-def apply_policy(batch: Batch, rules: Sequence[Rule]) -> Batch:
-    """Apply the rules in order: editing rules change `texts`, measuring rules add `values` and `hits`."""
-    policy, given = program(tuple(rules)), batch.texts
-    column = given["text"].to_list()
-    texts = Texts(
-        [raw.row for raw in batch.rows],
-        given["row"].to_numpy(),
-        given["place"].to_list(),
-        given["role"].to_list(),
-        column,
-        policy.scanner.scan(column),
-    )
+def apply_policy(read: ReadTexts, rules: Sequence[Rule]) -> Batch:
+    """Apply the rules in order: editing rules change texts, measuring rules add `values` and `hits`."""
+    policy, size = program(tuple(rules)), len(read.rows)
+    scan = policy.scanner.scan(read.text)
+    counts_in = scan.counts.copy()
+    texts = Texts(_fields(read), read.row, read.place, read.role, list(read.text), scan)
     outcome = policy.run(texts)
-    return replace(
-        batch,
-        texts=given.with_columns(pl.Series("text", texts.text, dtype=pl.String)),
-        edits=_edits(outcome, texts),
-        values=_values(outcome, len(batch.rows)),
-        hits=_hits(outcome, texts),
-        kinds=dict(outcome.kinds),
-        counts=texts.scan.counts,
+    columns = {"row": texts.row, "place": texts.place, "role": list(texts.role), "text": texts.text}
+    return Batch(
+        read.rows,
+        read.ids,
+        read.errors,
+        pl.DataFrame(columns, schema=TEXTS),
+        _edits(outcome, texts),
+        _values(outcome, size),
+        _hits(outcome, texts),
+        dict(outcome.kinds),
+        counts_in,
+        texts.scan.counts,
     )
+
+
+def _fields(read: ReadTexts) -> Sequence[dict[str, object] | None]:
+    rows = read.rows
+    return rows.rows if isinstance(rows, RawRows) else [raw.row for raw in rows]
 
 
 def _edits(outcome: Outcome, texts: Texts) -> pl.DataFrame:
-    edits = outcome.edits
-    return pl.DataFrame(
-        {
-            "row": [int(texts.row[edit.text]) for edit in edits],
-            "place": [texts.place[edit.text] for edit in edits],
-            "rule": [edit.rule for edit in edits],
-            "count": [edit.changes for edit in edits],
-            "before": [edit.before for edit in edits],
-            "after": [edit.after for edit in edits],
-        },
-        schema=EDITS,
-    )
+    columns = list(zip(*outcome.edits, strict=True)) or [()] * 5
+    numbers = np.array(columns[0], np.int64)
+    named = {"rule": columns[1], "count": columns[2], "before": columns[3], "after": columns[4]}
+    return pl.DataFrame({"row": texts.row[numbers], "place": np.asarray(texts.place)[numbers], **named}, schema=EDITS)
 
 
 def _values(outcome: Outcome, rows: int) -> pl.DataFrame:
     """Return a line per measuring rule and row, the rules in the policy's order."""
     every = np.arange(rows, dtype=np.uint32)
     frames = [
-        pl.DataFrame({"row": every, "rule": [rule] * rows, "value": values, "drop": drop}, schema=VALUES)
+        pl.DataFrame({"row": every, "value": values, "drop": drop}).select(
+            "row", pl.lit(rule).alias("rule"), pl.col("value").cast(pl.Float64), "drop"
+        )
         for rule, values, drop in outcome.values
     ]
     return pl.concat([pl.DataFrame(schema=VALUES), *frames])
@@ -140,7 +114,7 @@ def _values(outcome: Outcome, rows: int) -> pl.DataFrame:
 
 def _hits(outcome: Outcome, texts: Texts) -> pl.DataFrame:
     lines = [
-        (int(texts.row[hit.text]), texts.place[hit.text], rule, hit.start, hit.end, hit.what)
+        (int(texts.row[hit.text]), int(texts.place[hit.text]), rule, hit.start, hit.end, hit.what)
         for rule, hit in outcome.hits
     ]
     return pl.DataFrame(lines, schema=HITS, orient="row")

@@ -40,6 +40,8 @@ class CleanConfig(ParallelConfig):
     """Longer rows go to quarantine."""
     invalid_utf8: Literal["quarantine", "replace"] = "quarantine"
     """What happens to a row with bytes that are not UTF-8."""
+    tokenizer: Path | None = None
+    """A tokenizer.json or a model's folder for token statistics; by default the estimate of cleaning/tokens.py."""
     quarantine_limit: float = Field(default=0.01, ge=0, le=1)
     """Exit code 3 when a larger share of the rows cannot be read."""
 

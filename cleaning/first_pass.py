@@ -16,28 +16,25 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cleaning.batch import Batch, apply_policy, read_batch
+from cleaning.batch import Batch, apply_policy, read_texts
+from cleaning.changes import EDITS_SCHEMA, count, spans
 from cleaning.duplicates import traces
 from cleaning.duplicates.config import Duplicates
 from cleaning.duplicates.reference import ReferenceMatches
 from cleaning.duplicates.traces import Traces
 from cleaning.give_up import refused_rows
 from cleaning.policy import rule_from
+from cleaning.prose import languages_from
+from cleaning.rows_out import plain_rows
+from cleaning.scan import AT
 from cleaning.tasks import unit_of
+from cleaning.tokens import token_counts
 from utils.data.formats import Format, format_named
 from utils.data.formats.text_field import text_field_format
-from utils.data.language import HAN, OTHER
 from utils.data.partitions import Partition
-from utils.data.reading import RawRow, read_partition
+from utils.data.reading import RawRows, read_batches
 
 BATCH_ROWS = 8192
-SPANS_PER_RULE = 3
-EXAMPLES_PER_RULE = 2
-EXAMPLE_CHARACTERS = 90
-
-# How many tokens a text has, without a tokenizer: counted on common multilingual ones, Chinese and other scripts
-# without blanks take about two tokens for three characters, all else one for four.
-TOKEN_ESTIMATE = "0.65 × (Han, kana, Hangul and other non-Latin letters) + 0.25 × other characters"  # noqa: S105
 
 FIRST_PASS_SCHEMA = pa.schema(
     [
@@ -45,6 +42,7 @@ FIRST_PASS_SCHEMA = pa.schema(
         ("byte_offset", pa.int64()),
         ("id", pa.string()),
         ("error", pa.string()),
+        ("plain", pa.bool_()),
         ("reasons", pa.list_(pa.string())),
         ("values", pa.list_(pa.struct([("rule", pa.string()), ("value", pa.float64())]))),
         ("edits", pa.list_(pa.struct([("rule", pa.string()), ("count", pa.int32())]))),
@@ -52,29 +50,24 @@ FIRST_PASS_SCHEMA = pa.schema(
         *traces.COLUMNS,
         ("reference_id", pa.string()),
         ("reference_similarity", pa.float32()),
+        ("lang", pa.string()),
+        ("characters_in", pa.int64()),
         ("characters", pa.int64()),
         ("tokens", pa.int64()),
     ]
 )
-EDITS_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("source_file", pa.string()),
-        ("source_row", pa.int64()),
-        ("place", pa.int32()),
-        ("rule", pa.string()),
-        ("start", pa.int32()),
-        ("end", pa.int32()),
-    ]
-)
+"""`plain`: the row's bytes may be written as they are. `lang` and `characters_in` are of the texts as they were read,
+`characters` and `tokens` of the cleaned ones."""
+_PLACES = 5  # columns that come with the rows
 
 
-def rows_of(task: dict[str, Any]) -> Iterator[RawRow]:
+def batches_of(task: dict[str, Any], *, parse: bool = True) -> Iterator[RawRows]:
     """Give the rows of a task's partition; refused ones where it was given up."""
     if task.get("given_up"):
-        return refused_rows(task)
-    partition = Partition(**task["partition"])
-    return read_partition(partition, max_row_bytes=task["max_row_bytes"], invalid_utf8=task["invalid_utf8"])
+        rows = refused_rows(task)
+        return (RawRows.of(some) for some in iter(lambda: list(islice(rows, BATCH_ROWS)), []))
+    limits = {"max_row_bytes": task["max_row_bytes"], "invalid_utf8": task["invalid_utf8"]}
+    return read_batches(Partition(**task["partition"]), BATCH_ROWS, **limits, parse=parse)
 
 
 def format_of(task: dict[str, Any]) -> Format | None:
@@ -94,22 +87,23 @@ def first_pass(task: dict[str, Any]) -> dict[str, Any]:
     """
     rules = [rule_from(parameters) for parameters in task["policy"]]
     fmt, relative = format_of(task), task["partition"]["relative"]
-    report: dict[str, Any] = {"rows": 0, "edits": {}, "examples": {}, "given_up": task.get("given_up", [])}
+    tokenizer = Path(task["tokenizer"]) if task["tokenizer"] else None
+    report: dict[str, Any] = {"rows": 0, "edits": {}, "kinds": {}, "examples": {}, "given_up": task.get("given_up", [])}
     unit, duplicates = unit_of(task), Duplicates.model_validate(task["duplicates"])
     with (
         unit.file(f"run/work/first-pass/{task['name']}.parquet") as part,
-        unit.file(f"edits/part-{task['name']}.parquet") as spans,
+        unit.file(f"edits/part-{task['name']}.parquet") as changed,
         _writer(part, FIRST_PASS_SCHEMA) as rows_out,
-        _writer(spans, EDITS_SCHEMA) as spans_out,
+        _writer(changed, EDITS_SCHEMA) as spans_out,
         Traces(unit, task, duplicates) as traced,
         ReferenceMatches(unit, task, duplicates.reference) as matched,
     ):
-        rows = rows_of(task)
-        while batch_rows := list(islice(rows, BATCH_ROWS)):
-            batch = apply_policy(read_batch(batch_rows, fmt), rules)
-            rows_out.write_table(_table(batch, FIRST_PASS_SCHEMA, _columns(batch, traced, matched)))
-            spans_out.write_table(pa.Table.from_pylist(_spans(batch, relative), schema=EDITS_SCHEMA))
-            _count(report, batch)
+        for rows in batches_of(task):
+            batch = apply_policy(read_texts(rows, fmt), rules)
+            columns = _columns(batch, traced, matched, tokenizer)
+            rows_out.write_table(_table(batch, rows, columns))
+            spans_out.write_table(spans(batch, relative, rows.first))
+            count(report, batch)
     return unit.commit(report)
 
 
@@ -117,22 +111,23 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
-def _table(batch: Batch, schema: pa.Schema, frame: pl.DataFrame) -> pa.Table:
+def _table(batch: Batch, rows: RawRows, frame: pl.DataFrame) -> pa.Table:
     places = {
-        "source_row": pa.array([raw.source_row for raw in batch.rows], pa.int64()),
-        "byte_offset": pa.array([raw.byte_offset for raw in batch.rows], pa.int64()),
+        "source_row": pa.array(np.arange(rows.first, rows.first + len(rows))),
+        "byte_offset": pa.array(rows.offsets, pa.int64()),
         "id": pa.array(batch.ids, pa.string()),
         "error": pa.array(batch.errors, pa.string()),
+        "plain": pa.array(plain_rows(rows), pa.bool_()),
     }
-    others = frame.select(schema.names[len(places) :]).to_arrow()
-    return pa.table({**places, **{name: others[name] for name in others.column_names}}).cast(schema)
+    others = frame.select(FIRST_PASS_SCHEMA.names[_PLACES:]).to_arrow()
+    return pa.table({**places, **{name: others[name] for name in others.column_names}}).cast(FIRST_PASS_SCHEMA)
 
 
-def _columns(batch: Batch, traced: Traces, matched: ReferenceMatches) -> pl.DataFrame:
+def _columns(batch: Batch, traced: Traces, matched: ReferenceMatches, tokenizer: Path | None) -> pl.DataFrame:
     """Return a line per row with what the rules found: reasons, values, edits, changed texts, size; and its traces."""
     rows = pl.LazyFrame({"row": pl.int_range(len(batch.rows), dtype=pl.UInt32, eager=True)})
     joined = rows
-    for part in (_reasons(batch), _edits(batch), _changed_texts(batch), _sizes(batch)):
+    for part in (_reasons(batch), _edits(batch), _changed_texts(batch)):
         joined = joined.join(part, on="row", how="left", maintain_order="left")
     readable = np.array([error is None for error in batch.errors], np.bool_)
     none = pl.lit([], dtype=pl.List(pl.String))
@@ -140,7 +135,8 @@ def _columns(batch: Batch, traced: Traces, matched: ReferenceMatches) -> pl.Data
     columns = columns.with_columns(reasons=pl.when(pl.Series(readable)).then("reasons").otherwise(none))
     references = matched.add(batch)
     clean = (columns["reasons"].list.len() == 0) & references["reference_id"].is_null()
-    return columns.hstack(references).hstack(traced.add(batch.texts, readable & clean.to_numpy(), batch.rows))
+    columns = columns.hstack(references).hstack(_sizes(batch, readable, tokenizer))
+    return columns.hstack(traced.add(batch.texts, readable & clean.to_numpy(), batch.rows))
 
 
 def _reasons(batch: Batch) -> pl.LazyFrame:
@@ -162,64 +158,23 @@ def _changed_texts(batch: Batch) -> pl.LazyFrame:
     return texts.group_by("row", maintain_order=True).agg(pl.col("text").alias("texts"))
 
 
-def _sizes(batch: Batch) -> pl.LazyFrame:
-    characters = pl.col("text").str.len_chars().cast(pl.Int64)
-    wide = pl.col("text").str.count_matches(f"[{HAN}{OTHER}]").cast(pl.Int64)
-    sums = batch.texts.lazy().group_by("row").agg(characters.sum().alias("characters"), wide.sum().alias("wide"))
-    tokens = (65 * pl.col("wide") + 25 * (pl.col("characters") - pl.col("wide"))) // 100
-    return sums.select("row", "characters", tokens.alias("tokens"))
+def _sizes(batch: Batch, readable: np.ndarray, tokenizer: Path | None) -> pl.DataFrame:
+    """Return language and size of every row; nulls for one that could not be read."""
+    row, rows = batch.texts["row"].to_numpy(), len(batch.rows)
 
+    def sums(values: np.ndarray) -> np.ndarray:
+        return np.bincount(row, values, minlength=rows).astype(np.int64)
 
-def _spans(batch: Batch, relative: str) -> list[dict[str, Any]]:
-    """Return where rules changed texts: one span per rule and text, at most three per rule and row."""
-    found: list[dict[str, Any]] = []
-    seen: dict[tuple[int, str], int] = {}
-    for row, place, rule, _, before, after in batch.edits.iter_rows():
-        seen[row, rule] = seen.get((row, rule), 0) + 1
-        if seen[row, rule] <= SPANS_PER_RULE:
-            start, end, _ = difference(before, after)
-            source = {"id": batch.ids[row], "source_file": relative, "source_row": batch.rows[row].source_row}
-            found.append({**source, "place": place, "rule": rule, "start": start, "end": end})
-    return found
-
-
-def difference(before: str, after: str) -> tuple[int, int, int]:
-    """Return [start, end) of `before` and [start, end2) of `after`: all that differs lies in them."""
-    start = _common(before, after)
-    back = _common(before[start:][::-1], after[start:][::-1])
-    return start, len(before) - back, len(after) - back
-
-
-def _common(one: str, other: str) -> int:
-    """Return how many characters two texts share at the beginning; by halving, since slices compare at C speed."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-    return low
-
-
-def _count(report: dict[str, Any], batch: Batch) -> None:
-    """Add a batch to a report: rows, edits by rule, the first examples of each rule."""
-    report["rows"] += len(batch.rows)
-    for rule, rows, count in (
-        batch.edits.group_by("rule").agg(pl.col("row").n_unique(), pl.col("count").sum()).iter_rows()
-    ):
-        known = report["edits"].setdefault(rule, {"rows": 0, "changes": 0})
-        report["edits"][rule] = {"rows": known["rows"] + rows, "changes": known["changes"] + count}
-    for row, _, rule, _, before, after in batch.edits.unique("rule", keep="first", maintain_order=True).iter_rows():
-        examples = report["examples"].setdefault(rule, [])
-        if len(examples) < EXAMPLES_PER_RULE:
-            examples.append({"id": batch.ids[row], **_excerpt(rule, before, after)})
-
-
-def _excerpt(rule: str, before: str, after: str) -> dict[str, str]:
-    """Return what surrounds the first change; personal data itself is not shown again."""
-    start, end, end_after = difference(before, after)
-    left = max(0, start - EXAMPLE_CHARACTERS // 3)
-    old = before[left : min(end, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
-    new = after[left : min(end_after, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
-    return {"before": "…" if rule == "personal_data" else old, "after": new}
+    scripts = [sums(batch.counts_in[:, AT[name]]) for name in ("han", "latin", "other_script")]
+    tokens = token_counts(batch.texts["text"].to_list() if tokenizer else (), batch.counts, tokenizer)
+    columns = {
+        "lang": languages_from(*scripts).astype(object),
+        "characters_in": sums(batch.counts_in[:, AT["characters"]]),
+        "characters": sums(batch.counts[:, AT["characters"]]),
+        "tokens": sums(tokens),
+    }
+    found = pl.DataFrame(columns, schema_overrides={"lang": pl.String})
+    return found.with_columns(pl.when(pl.Series(readable)).then(pl.all()))
 
 
 def tasks_for(partitions: Sequence[Partition], shared: dict[str, Any]) -> list[dict[str, Any]]:

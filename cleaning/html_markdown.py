@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import groupby
 
 _DROPPED = frozenset({"script", "style", "button", "svg", "head", "noscript", "iframe", "select", "textarea"})
 _BLOCKS = frozenset(
@@ -73,6 +74,14 @@ def to_markdown(text: str) -> str:
     return parser.result()
 
 
+class _Verbatim(str):
+    """Code, in which nothing is tidied."""
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<![ \n])[ \t]+\n", "\n", text))
+
+
 class _Table:
     def __init__(self) -> None:
         self.rows: list[list[str]] = []
@@ -103,9 +112,8 @@ class _Converter(HTMLParser):
         while len(self._pieces) > 1:  # what was never closed
             unclosed = self._pieces.pop()
             self._pieces[-1] += unclosed
-        text = "".join(self._pieces[0])
-        text = re.sub(r"(?<![ \n])[ \t]+\n", "\n", text)
-        return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+        runs = groupby(self._pieces[0], lambda piece: isinstance(piece, _Verbatim))
+        return "".join("".join(run) if verbatim else _tidy("".join(run)) for verbatim, run in runs).strip("\n")
 
     def _add(self, text: str) -> None:
         self._pieces[-1].append(text)
@@ -222,7 +230,7 @@ class _Converter(HTMLParser):
     def _close_code(self) -> None:
         code, self._pre = "".join(self._pieces.pop()), self._pre - 1
         fence = "`" * max(3, 1 + max(map(len, re.findall(r"`{3,}", code)), default=2))
-        self._add(f"{fence}{self._language}\n{code.strip(chr(10))}\n{fence}")
+        self._add(_Verbatim(f"{fence}{self._language}\n{code.strip(chr(10))}\n{fence}"))
         self._break(2)
 
     def _close(self, tag: str) -> None:

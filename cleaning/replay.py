@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from cleaning.batch import apply_policy, read_batch
+from cleaning.batch import apply_policy, read_texts
 from cleaning.config import CleanConfig
 from cleaning.first_pass import format_of
 from cleaning.run import partitions_of
@@ -109,17 +109,18 @@ def _clean(
             found.append(raw)
         if len(found) == len(wanted):
             break
-    read = read_batch(found, format_of(task))
+    read = read_texts(found, format_of(task))
     done = apply_policy(read, config.policy)
+    before = pl.DataFrame({"row": read.row, "text": read.text}, schema_overrides={"text": pl.String})
     for number, raw in enumerate(found):
-        lines = read.texts.filter(pl.col("row") == number)
+        lines = done.texts.filter(pl.col("row") == number)
         edits = done.edits.filter(pl.col("row") == number).iter_rows(named=True)
         roles = dict(zip(lines["place"], lines["role"], strict=True))
         hits = done.hits.filter(pl.col("row") == number)
         yield Replayed(
             wanted[raw.source_row],
+            before.filter(pl.col("row") == number)["text"].to_list(),
             lines["text"].to_list(),
-            done.texts.filter(pl.col("row") == number)["text"].to_list(),
             [Step(e["rule"], e["place"], roles[e["place"]], e["before"], e["after"]) for e in edits],
             [f"{rule}: {what}" for rule, what in zip(hits["rule"], hits["what"], strict=True)],
         )

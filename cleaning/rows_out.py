@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from utils.data.formats import Row
 from utils.data.parsing import dump_row
-from utils.data.reading import REPAIRED_BOM, RawRow, RawRows
+from utils.data.reading import REPAIRED_BOM, RawRows
 
 CLEAN_SCHEMA = pa.schema(
     [
@@ -43,21 +43,6 @@ class Mark(NamedTuple):
         first = self.reasons[0] if self.reasons else ""
         status = int(not self.reasons)
         return dict(zip(CLEAN_KEYS, (self.id, status, first, list(self.reasons)), strict=True))
-
-
-def json_line(raw: RawRow, changed: Row | None, mark: Mark) -> bytes:
-    """Return one line of JSONL without its end.
-
-    Args:
-        raw: the row as read.
-        changed: the row after cleaning when a rule changed it, else None.
-        mark: goes in before the last brace.
-
-    """
-    row = changed if changed is not None else raw.row or {}
-    if changed is None and is_plain(row, raw.repairs):
-        return splice(raw.raw, mark)
-    return dump_marked(row, mark)
 
 
 def is_plain(row: Row, repairs: Sequence[str]) -> bool:
@@ -107,12 +92,7 @@ def _after_id(*reasons: str) -> bytes:
 class RowWriter(Protocol):
     """Takes rows in order."""
 
-    def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
-        """Write one row."""
-
-    def write_many(
-        self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]
-    ) -> None:
+    def write(self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]) -> None:
         """Write some of the rows, by position; `changed` has what is said by those that are not plain."""
 
     def close(self) -> None:
@@ -125,13 +105,7 @@ class JsonlWriter:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
-    def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
-        """Write one line."""
-        self._stream.write(json_line(raw, changed, mark) + b"\n")
-
-    def write_many(
-        self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]
-    ) -> None:
+    def write(self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]) -> None:
         """Write a line each."""
         lines = [marked_line(rows.raws[i], changed.get(i), marks[i]) for i in which]
         self._stream.write(b"\n".join([*lines, b""]))
@@ -151,18 +125,12 @@ class ParquetWriter:
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", write_page_checksum=True)
         self._held: list[Row] = []
 
-    def write(self, raw: RawRow, changed: Row | None, mark: Mark) -> None:
-        """Hold one row, write a batch."""
-        self._held.append({**(changed if changed is not None else raw.row or {}), **mark.keys()})
-        if len(self._held) >= _BATCH_ROWS:
-            self._flush()
-
-    def write_many(
-        self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]
-    ) -> None:
+    def write(self, rows: RawRows, which: Sequence[int], changed: Mapping[int, Row], marks: Sequence[Mark]) -> None:
         """Hold rows, write a batch."""
         for i in which:
-            self.write(rows[i], changed.get(i), marks[i])
+            self._held.append({**changed.get(i, rows.rows[i] or {}), **marks[i].keys()})
+            if len(self._held) >= _BATCH_ROWS:
+                self._flush()
 
     def close(self) -> None:
         """Write the last batch and the footer."""

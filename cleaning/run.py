@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from cleaning.assemble import assemble, meta_info, output_names, review_sample, total
+from cleaning.assemble import assemble, meta_info, output_names, total
 from cleaning.config import CleanConfig
 from cleaning.duplicates.earlier import checked_earlier
 from cleaning.duplicates.reference import load_references, reference_files
@@ -19,7 +19,9 @@ from cleaning.duplicates.run import find_duplicates
 from cleaning.first_pass import first_pass, tasks_for
 from cleaning.give_up import QUARANTINE
 from cleaning.rules.base import parameters
-from cleaning.second_pass import PARTS, second_pass
+from cleaning.sampling import choose, written
+from cleaning.second_pass import part_name, second_pass
+from cleaning.tokens import describe
 from utils.data.formats import detect
 from utils.data.inputs import InputFile, find_files, overlaps, survey
 from utils.data.partitions import Partition, plan_partitions
@@ -98,7 +100,8 @@ def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     by_file = _by_file(tasks, seconds)
     run.map("cleaning.run:assemble", _assembly(tasks, by_file), "assembly")
     empty = [file.relative for file in plan if file.relative not in by_file]
-    _summarise(run, config, tasks, by_file, empty)
+    _summarise(run, config, by_file, empty)
+    _sample(run, config, tasks, seconds)
     counts = total(seconds)
     return {
         **{name: counts[name] for name in ("in", "kept", "dropped", "quarantined", "by_reason", "by_any_reason")},
@@ -111,6 +114,14 @@ def report(run: Run, config: CleanConfig, manifest: dict[str, Any]) -> None:
     from cleaning.report import report as write  # workers need no page
 
     write(run, config, manifest)
+
+
+def partitions_of(config: CleanConfig) -> Iterator[tuple[Partition, dict[str, Any]]]:
+    """Give every partition of a config's input and what pass 1 is told of its file."""
+    for file, found in _plan(config).items():
+        if found:
+            shared = _shared(config, file, found)
+            yield from ((partition, shared) for partition in found)
 
 
 def _plan(config: CleanConfig) -> Plan:
@@ -167,6 +178,7 @@ def _shared(config: CleanConfig, file: InputFile, found: Sequence[Partition]) ->
         "invalid_utf8": config.invalid_utf8,
         "seed": config.seed,
         "source": config.dataset,
+        "tokenizer": str(config.tokenizer) if config.tokenizer else None,
     }
 
 
@@ -222,17 +234,29 @@ def _assembly(tasks: Sequence[dict[str, Any]], by_file: dict[str, dict[str, Any]
     ]
 
 
-def _summarise(
-    run: Run, config: CleanConfig, tasks: Sequence[dict[str, Any]], by_file: dict[str, Any], empty: Sequence[str]
-) -> None:
-    """Write `<name>-meta-info.json` and `<name>-sample100.jsonl`."""
+def _summarise(run: Run, config: CleanConfig, by_file: dict[str, Any], empty: Sequence[str]) -> None:
+    """Write `<name>-meta-info.json`."""
     if run.committed("summary") is not None:
         return
     with run.unit("summary") as unit:
         with unit.file(f"{config.dataset}-meta-info.json") as temporary:
-            meta = meta_info(config.dataset, by_file, empty)
+            meta = meta_info(config.dataset, by_file, empty, describe(config.tokenizer))
             temporary.write_bytes(orjson.dumps(meta, option=orjson.OPT_INDENT_2) + b"\n")
-        with unit.file(f"{config.dataset}-sample100.jsonl") as temporary:
-            lines = review_sample([run.path / PARTS / f"{task['name']}.sample.jsonl" for task in tasks])
-            temporary.write_bytes(b"".join(line + b"\n" for line in lines))
         unit.commit({})
+
+
+def _sample(run: Run, config: CleanConfig, tasks: Sequence[dict[str, Any]], seconds: Sequence[dict[str, Any]]) -> None:
+    """Write `<name>-sample100.jsonl`."""
+    if run.committed("sample") is not None:
+        return
+    files = [run.path / part_name(task, "sample") for task in tasks]
+    chosen = choose(files, (line for second in seconds for line in second["strata"]))
+    lines: list[tuple[int, bytes]] = []
+    for part, own in chosen.partition_by("part", as_dict=True, maintain_order=True).items():
+        task = tasks[int(part[0])]
+        good, bad = (run.path / part_name(task, what) for what in ("good", "bad"))
+        lines += written(good, bad, own, task["partition"]["relative"])
+    with run.unit("sample") as unit:
+        with unit.file(f"{config.dataset}-sample100.jsonl") as temporary:
+            temporary.write_bytes(b"".join(line + b"\n" for _, line in sorted(lines)))
+        unit.commit({"rows": len(lines)})

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
 import polars as pl
 import pyarrow as pa
 
 from cleaning.duplicates.parts import DUPLICATES_FILE
 from cleaning.duplicates.reference import REASON as REFERENCE
-from cleaning.first_pass import format_of, rows_of
-from cleaning.rows_out import Mark, RowWriter, json_line, open_writer
+from cleaning.first_pass import batches_of, format_of
+from cleaning.rows_out import open_writer
+from cleaning.sampling import candidates, strata
+from cleaning.shape import shape_of
 from cleaning.tasks import unit_of
-from utils.data.formats import Format, Row, replace
+from cleaning.write_batch import Outputs
 from utils.data.ledger import LEDGER_SCHEMA, assert_balanced, write_ledger
-from utils.data.reading import RawRow
 from utils.errors import StageFailedError
 
-SAMPLE_ROWS = 100
-REVIEW_COLUMNS = {"review_verdict": "", "review_defect": "", "review_note": ""}
-
 PARTS = "run/work/second-pass"
-
-
-class _Decided(NamedTuple):
-    """One row and all that was decided of it."""
-
-    raw: RawRow
-    mark: Mark
-    error: str | None
-    changed: Row | None
-    sampled: int | None
 
 
 def second_pass(task: dict[str, Any]) -> dict[str, Any]:
@@ -46,28 +31,45 @@ def second_pass(task: dict[str, Any]) -> dict[str, Any]:
         task: as in pass 1, and `seed`, `source`.
 
     """
-    unit = unit_of(task)
-    frame = decisions(task)
-    parquet = task["partition"]["kind"] == "parquet"
-    suffix, source = "parquet" if parquet else "jsonl", Path(task["partition"]["path"])
+    unit, frame = unit_of(task), decisions(task)
     with ExitStack() as stack:
 
-        def part(what: str, kind: str = "jsonl") -> Path:
-            return stack.enter_context(unit.file(f"{PARTS}/{task['name']}.{what}.{kind}"))
+        def part(name: str) -> Path:
+            return stack.enter_context(unit.file(name))
 
-        good = open_writer(part("good", suffix), source, parquet=parquet)
-        bad = open_writer(part("bad", suffix), source, parquet=parquet)
-        quarantine, sample = part("quarantine"), part("sample")
-        _write_rows(_decided(task, frame), task["partition"]["relative"], good, bad, quarantine, sample)
-        ledger = stack.enter_context(unit.file(f"ledger/part-{task['name']}.parquet"))
-        write_ledger(_ledger(frame, task), ledger)
-    report = counts_of(frame)
+        _write_rows(task, frame, {what: part(part_name(task, what)) for what in ("good", "bad", "quarantine")})
+        candidates(frame, task["seed"]).write_parquet(part(part_name(task, "sample")))
+        write_ledger(_ledger(frame, task), part(f"ledger/part-{task['name']}.parquet"))
+    report = {**counts_of(frame), "shape": shape_of(frame), "strata": strata(frame)}
     assert_balanced(report, task["unit"])
     return unit.commit(report)
 
 
+def part_name(task: dict[str, Any], what: str) -> str:
+    """Return the name, below the run, of one of the files that pass 2 leaves of a partition."""
+    parquet = what == "sample" or (task["partition"]["kind"] == "parquet" and what != "quarantine")
+    return f"{PARTS}/{task['name']}.{what}.{'parquet' if parquet else 'jsonl'}"
+
+
+def _write_rows(task: dict[str, Any], frame: pl.DataFrame, files: dict[str, Path]) -> None:
+    """Write every row of the partition; both passes must see the same rows."""
+    source, parquet = Path(task["partition"]["path"]), task["partition"]["kind"] == "parquet"
+    good, bad = (open_writer(files[what], source, parquet=parquet) for what in ("good", "bad"))
+    at = 0
+    with files["quarantine"].open("wb") as refused:
+        fmt, relative = format_of(task), task["partition"]["relative"]
+        outputs = Outputs(relative, fmt, task["invalid_utf8"], good, bad, refused)
+        for rows in batches_of(task, parse=False):
+            outputs.write(rows, frame.slice(at, len(rows)))
+            at += len(rows)
+    good.close()
+    bad.close()
+    if at != len(frame):
+        raise StageFailedError(f"{at} rows, {len(frame)} were decided on", where=str(source))
+
+
 def decisions(task: dict[str, Any]) -> pl.DataFrame:
-    """Return the pass-1 part of a task with duplicates joined in: `status`, all `reasons`, sampling priority.
+    """Return the pass-1 part of a task with duplicates joined in: `status`, all `reasons`.
 
     Reasons are the rules' in the policy's order, then of duplicates. A row that is both a copy and a reference names
     the row that it copies; the reference is in `run/work/reference/`.
@@ -87,71 +89,13 @@ def decisions(task: dict[str, Any]) -> pl.DataFrame:
         .then(pl.lit("dropped"))
         .otherwise(pl.lit("kept"))
     )
-    # The id is a hash already: its first 60 bits, mixed with the seed, draw rows whatever their order.
-    drawn = pl.col("id").str.slice(0, 15).str.to_integer(base=16, dtype=pl.Int64) ^ _mixed(task["seed"])
     decided = joined.with_columns(
         reasons=pl.concat_list("reasons", copy, referred),
         duplicate_of=pl.coalesce("duplicate_of", "reference_id"),
         similarity=pl.coalesce("similarity", "reference_similarity"),
         cluster=pl.coalesce("cluster", "reference_id"),
     )
-    return decided.with_columns(status=status, drawn=drawn).collect()
-
-
-def _mixed(seed: int) -> int:
-    """Return 60 bits of a seed, spread, so that neighbouring seeds draw different rows."""
-    return (seed * 0x9E3779B97F4A7C15) & ((1 << 60) - 1)
-
-
-def _decided(task: dict[str, Any], frame: pl.DataFrame) -> Iterator[_Decided]:
-    """Give every row of the partition with its decision; both passes must see the same rows."""
-    fmt = format_of(task)
-    ranks = frame.filter(pl.col("error").is_null()).sort("drawn", "source_row").head(SAMPLE_ROWS)
-    sampled = dict(zip(ranks["source_row"], ranks["drawn"], strict=True))
-    columns = frame.select("source_row", "id", "reasons", "error", "texts").iter_rows()
-    for raw, (source_row, given, reasons, error, texts) in zip(rows_of(task), columns, strict=True):
-        if raw.source_row != source_row:
-            raise StageFailedError(f"row {source_row} is now row {raw.source_row}", where=task["partition"]["path"])
-        changed = _changed(raw, fmt, texts) if texts is not None else None
-        yield _Decided(raw, Mark(given, reasons), error, changed, sampled.get(source_row))
-
-
-def _changed(raw: RawRow, fmt: Format | None, texts: list[str]) -> Row:
-    """Return the row with the cleaned texts in place."""
-    if raw.row is None or fmt is None:
-        raise StageFailedError("a row without texts cannot be changed")
-    paths = [path for path, _, _ in fmt.texts(raw.row)]
-    return replace(raw.row, dict(zip(paths, texts, strict=True)))
-
-
-def _write_rows(
-    rows: Iterator[_Decided], relative: str, good: RowWriter, bad: RowWriter, quarantine: Path, sample: Path
-) -> None:
-    with quarantine.open("wb") as refused, sample.open("wb") as drawn:
-        for decided in rows:
-            if decided.error is not None:
-                refused.write(_quarantined(decided, relative) + b"\n")
-                continue
-            kept = not decided.mark.reasons
-            row = decided.changed if kept else None  # what is dropped stays as it was
-            (good if kept else bad).write(decided.raw, row, decided.mark)
-            if decided.sampled is not None:
-                drawn.write(_sampled(decided, relative, row) + b"\n")
-    good.close()
-    bad.close()
-
-
-def _quarantined(decided: _Decided, relative: str) -> bytes:
-    raw = decided.raw
-    place = {"source_file": relative, "source_row": raw.source_row, "byte_offset": raw.byte_offset}
-    return orjson.dumps({**place, "error": decided.error, "raw_base64": base64.b64encode(raw.raw).decode()})
-
-
-def _sampled(decided: _Decided, relative: str, row: Row | None) -> bytes:
-    """Return a line for review: the row as it is written, its place, and columns to fill in."""
-    place = {"drawn": decided.sampled, "source_file": relative, "source_row": decided.raw.source_row}
-    line = json_line(decided.raw, row, decided.mark)
-    return orjson.dumps(place)[:-1] + b"," + line[1:-1] + b"," + orjson.dumps(REVIEW_COLUMNS)[1:]
+    return decided.with_columns(status=status).collect()
 
 
 def _ledger(frame: pl.DataFrame, task: dict[str, Any]) -> pa.Table:

@@ -32,7 +32,7 @@ class Texts:
 
     fields: Sequence[dict[str, Any] | None]
     row: np.ndarray
-    place: Sequence[int]
+    place: Sequence[int] | np.ndarray
     role: Sequence[str]
     text: list[str]
     scan: Scan

@@ -1,4 +1,4 @@
-"""Rows written by what was decided of them: kept to good, dropped to bad, unreadable to quarantine, some to a sample.
+"""Rows written by what was decided of them: kept to good, dropped to bad, unreadable to quarantine.
 
 A row is parsed again only where a rule changed it or its bytes may not be written as they are.
 """
@@ -6,21 +6,18 @@ A row is parsed again only where a rule changed it or its bytes may not be writt
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import orjson
 import polars as pl
 
-from cleaning.rows_out import Mark, RowWriter, marked_line
+from cleaning.rows_out import Mark, RowWriter
+from cleaning.turns import without_empty_turns
 from utils.data.formats import Format, Row, replace
-from utils.data.parquet_rows import row_as_json
 from utils.data.parsing import Utf8Policy, parse_row
 from utils.data.raw_rows import RawRows
 from utils.errors import StageFailedError
-
-REVIEW_COLUMNS = {"review_verdict": "", "review_defect": "", "review_note": ""}
 
 
 @dataclass(slots=True)
@@ -31,22 +28,18 @@ class Outputs:
         relative: the input file, as quarantine and sample name it.
         fmt: its format; None when no row of it could be read.
         invalid_utf8: as the rows were read.
-        sampled: `source_row` of the rows for review, and their place in the draw.
         good: kept rows, as cleaned.
         bad: dropped rows, as they were.
         quarantine: a line for each row that could not be read.
-        sample: a line for each row of `sampled`.
 
     """
 
     relative: str
     fmt: Format | None
     invalid_utf8: Utf8Policy
-    sampled: Mapping[int, int]
     good: RowWriter
     bad: RowWriter
     quarantine: BinaryIO
-    sample: BinaryIO
 
     def write(self, rows: RawRows, decided: pl.DataFrame) -> None:
         """Write some rows.
@@ -75,12 +68,8 @@ class Outputs:
         for i in errors:
             self.quarantine.write(_quarantined(rows, i, errors[i], self.relative) + b"\n")
         marks = [Mark(given, reasons.get(i, ())) for i, given in enumerate(ids)]
-        self.good.write_many(
-            rows, [i for i in range(len(rows)) if i not in reasons and i not in errors], changed, marks
-        )
-        self.bad.write_many(rows, list(reasons), changed, marks)
-        for i in (i for i in range(len(rows)) if rows.first + i in self.sampled):
-            self.sample.write(self._sampled(rows, i, changed.get(i), marks[i]) + b"\n")
+        self.good.write(rows, [i for i in range(len(rows)) if i not in reasons and i not in errors], changed, marks)
+        self.bad.write(rows, list(reasons), changed, marks)
 
     def _changed(self, rows: RawRows, i: int, texts: list[str] | None) -> Row:
         """Return what a row says, with the cleaned texts in place if there are any."""
@@ -92,16 +81,7 @@ class Outputs:
         if texts is None:
             return row
         paths = [path for path, _, _ in self.fmt.texts(row)]
-        return replace(row, dict(zip(paths, texts, strict=True)))
-
-    def _sampled(self, rows: RawRows, i: int, changed: Row | None, mark: Mark) -> bytes:
-        """Return a line for review: the row as it is written, its place, and columns to fill in."""
-        number = rows.first + i
-        place = {"drawn": self.sampled[number], "source_file": self.relative, "source_row": number}
-        if changed is not None and rows.rows[i] is not None:  # Parquet has values that JSON lacks
-            changed = orjson.loads(row_as_json(changed))
-        line = marked_line(rows.raws[i], changed, mark)
-        return orjson.dumps(place)[:-1] + b"," + line[1:-1] + b"," + orjson.dumps(REVIEW_COLUMNS)[1:]
+        return without_empty_turns(replace(row, dict(zip(paths, texts, strict=True))), self.fmt)
 
 
 def _check(rows: RawRows, decided: pl.DataFrame) -> None:

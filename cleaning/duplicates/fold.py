@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - the types of compiled functions stand in their signatures or follow from their callers
 """Texts as duplicates are compared: NFC (one way to encode accents), and one blank for every run of them.
 
 A blank is what Unicode calls white space; those at either end go. One pass over the UTF-8 bytes folds blanks and finds

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - the types of compiled functions stand in their signatures or follow from their callers
 """How many shingles texts share with each of many references: an inverted index, looked up text by text."""
 
 from __future__ import annotations

@@ -47,9 +47,12 @@ _OTHER_NUMBER = re.compile(
     r"amount|total|balance|case|reference|transaction)[\w\s是为]{0,8}[:：#=\s.]{0,3}$",
     re.IGNORECASE,
 )
-# A number begins and ends where it is not part of a longer one, of a decimal, or of a calculation. A hyphen or an
+# What stands behind the first character of a number, and behind all of it: a number begins and ends where it is not part of a longer one, of a decimal, or of a calculation. A hyphen or an
 # asterisk at the head of a line is a bullet.
-_START = r"(?<![\w.+*=^$€£￥¥#_-])(?:(?<![,/])|(?<=\d{7}[,/]))(?<![\w)] [+*^×÷-] )(?:(?<! / )|(?<=\d{4} / ))(?<![=≈] )"
+_START = (
+    r"(?<![\w.+*=^$€£￥¥#_-].)(?:(?<![,/].)|(?<=\d{7}[,/].))(?<![\w)] [+*^×÷-] .)(?:(?<! / .)|(?<=\d{4} / .))"
+    r"(?<![=≈] .)"
+)
 _END = (
     r"(?![\w*^%‰]|\.\d|,\d{3}(?!\d)|/(?!\d{7}| )| ?[*=^×÷+>%‰]| ?<(?![a-zA-Z/])| ?- ?\d| / ?\d{1,6}(?![\d-])|-\w)"
     r"(?! ?(?:元|美元|万|亿|个|吨|米|件|次|公里|千米|千克|公斤|克|秒|年|字节|平方|立方|块钱|倍))"
@@ -92,8 +95,8 @@ _CREDIT_CODE = re.compile(r"[159ANY](?<![\w.].)[1239]\d{6}[0-9A-HJ-NPQRTUWXY]{10
 
 # One block, fours (4-4-4-4, 4-4-4-4-3) or as American Express has it (4-6-5).
 _BANK_CARD = re.compile(
-    rf"{_START}(?:\d{{15,19}}|\d{{4}}(?P<gap>[ -])\d{{4}}(?P=gap)\d{{4}}(?P=gap)\d{{4}}(?:(?P=gap)\d{{1,3}})?"
-    rf"|\d{{4}}(?P<gap2>[ -])\d{{6}}(?P=gap2)\d{{5}})(?! \d){_END}",
+    rf"\d{_START}(?:\d{{14,18}}|\d{{3}}(?P<gap>[ -])\d{{4}}(?P=gap)\d{{4}}(?P=gap)\d{{4}}(?:(?P=gap)\d{{1,3}})?"
+    rf"|\d{{3}}(?P<gap2>[ -])\d{{6}}(?P=gap2)\d{{5}})(?! \d){_END}",
     re.ASCII,
 )
 _CARD_WORD = re.compile(
@@ -110,17 +113,20 @@ def _is_card(match: Match) -> bool:
 
 
 # Mainland mobile numbers (13 to 19), area code and subscriber, service numbers, and others as they write them abroad.
-_AREA = r"0(?:10|2\d|[3-9]\d{2})"
+# The first character is taken before the choice between them, so that the search has a set to look for.
+_AREA = r"(?:10|2\d|[3-9]\d{2})"  # without its 0
 _PHONE = re.compile(
-    rf"{_START}(?:"
-    r"(?P<mobile>(?:\(?(?:\+|00)86\)?[- ]?|86[- ])?1[3-9]\d(?P<gap>[- ]?)\d{4}(?P=gap)\d{4})"
-    rf"|(?P<landline>(?:\(?\+86\)?[- ]?|86-)?(?:{_AREA}-\d{{7,8}}|{_AREA}[ -]\d{{3,4}}[ -]\d{{4}}"
-    rf"|[(（]{_AREA}[)）][ -]?\d{{3,4}}[ -]?\d{{4}})(?:(?:-| ?转| ?ext\.? ?)\d{{1,5}})?)"
-    r"|(?P<service>[48]00(?:-\d{3}-\d{4}|-\d{4}-\d{3}|-\d{7}| \d{3} \d{4}|\d{7}))"
-    r"|(?P<american>(?P<sure>\+1[-. ]?\(?\d{3}\)?[-. ]|(?:1[-. ])?\(\d{3}\) ?)\d{3}[-. ]\d{4})"
-    r"|(?P<dashed>(?:1-)?[2-9]\d{2}(?P<dash>[-.])[2-9]\d{2}(?P=dash)\d{4})"
-    r"|(?P<abroad>(?:\+|00)[1-9]\d{0,2}[- .]?(?:\(\d{1,4}\)[- .]?)?\d{1,5}(?:[- .]\d{2,8}){1,4}"
-    r"|\+[1-9]\d{9,13})"
+    rf"[\d+(（]{_START}(?:"
+    r"(?P<mobile>(?:(?<=1)|(?:(?:(?<=\()(?:\+|00)|(?<=\+)|(?<=0)0)86\)?[- ]?|(?<=8)6[- ])1)"
+    r"[3-9]\d(?P<gap>[- ]?)\d{4}(?P=gap)\d{4})"
+    rf"|(?P<landline>(?:(?:(?<=0)|(?:(?<=\()\+86\)|(?<=\+)86)[- ]?0?|(?<=8)6-0?)"
+    rf"(?:{_AREA}-\d{{7,8}}|{_AREA}[ -]\d{{3,4}}[ -]\d{{4}})|(?<=[(（])0{_AREA}[)）][ -]?\d{{3,4}}[ -]?\d{{4}})"
+    r"(?:(?:-| ?转| ?ext\.? ?)\d{1,5})?)"
+    r"|(?P<service>(?<=[48])00(?:-\d{3}-\d{4}|-\d{4}-\d{3}|-\d{7}| \d{3} \d{4}|\d{7}))"
+    r"|(?P<american>(?:(?<=\+)1[-. ]?\(?\d{3}\)?[-. ]|(?:(?<=1)[-. ]\(|(?<=\())\d{3}\) ?)\d{3}[-. ]\d{4})"
+    r"|(?P<dashed>(?:(?<=1)-[2-9]|(?<=[2-9]))\d{2}(?P<dash>[-.])[2-9]\d{2}(?P=dash)\d{4})"
+    r"|(?P<abroad>(?:(?<=\+)|(?<=0)0)[1-9]\d{0,2}[- .]?(?:\(\d{1,4}\)[- .]?)?\d{1,5}(?:[- .]\d{2,8}){1,4}"
+    r"|(?<=\+)[1-9]\d{9,13})"
     rf"){_END}",
     re.ASCII,
 )
@@ -152,8 +158,7 @@ def _is_phone(match: Match) -> bool:
 
 
 _IP = re.compile(
-    r"(?<![\w.:@#-])(?:(?<!/)|(?<=//))(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-    r"(?![\w-]|\.\w)",
+    r"\d(?<![\w.:@#-].)(?:(?<!/.)|(?<=//.))\d{0,2}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\w)",
     re.ASCII,
 )
 _IP_WORD = re.compile(
@@ -171,7 +176,11 @@ _RESOLVERS = frozenset(
 def _is_address(match: Match) -> bool:
     """Leave private, local and documentation ranges, versions, and numbers of chapters."""
     number, before = match.group(), _before(match)
-    if number in _RESOLVERS or not ipaddress.IPv4Address(number).is_global or _VERSION_WORD.search(before):
+    try:
+        is_global = ipaddress.IPv4Address(number).is_global
+    except ValueError:
+        return False
+    if number in _RESOLVERS or not is_global or _VERSION_WORD.search(before):
         return False
     return max(map(int, number.split("."))) >= 30 or bool(_IP_WORD.search(before))
 
@@ -188,6 +197,10 @@ _WECHAT = re.compile(
     r"(?P<value>[A-Za-z_][A-Za-z0-9_-]{5,19}|(?<=[:：])\d{6,10}|(?<=[:：] )\d{6,10})(?![\w=@-]|\.\w|:/)",
     re.ASCII | re.IGNORECASE,
 )
+_WECHAT_NEEDS = (
+    "微信", "薇信", "威信", "公众号", "加微", "加v", "加V", *(two + "信" for two in "vV"), "wxid_", "wx", "WX", "Wx", "wX",
+    "vx", "VX", "Vx", "vX", "echat", "eChat", "ECHAT", "eixin", "eiXin", "EIXIN",
+)  # fmt: skip
 _SENTENCE_GOES_ON = re.compile(r" ?[A-Za-z'(/]")
 
 
@@ -235,9 +248,9 @@ FORMS: dict[Kind, Form] = {
     "cn_id": Form(_DIGITS, _CN_ID, _is_id),
     "credit_code": Form(_DIGITS, _CREDIT_CODE, lambda match: is_credit_code(match.group())),
     "bank_card": Form(_DIGITS, _BANK_CARD, _is_card),
-    "qq": Form(("Q", "q", "扣", "企鹅"), _QQ, _is_anything, "value"),
+    "qq": Form(("QQ", "qq", "Qq", "qQ", "扣扣", "企鹅号", "Q群", "q群", "加Q", "加q"), _QQ, _is_anything, "value"),
     "phone": Form(_DIGITS, _PHONE, _is_phone),
-    "wechat_id": Form(("信", "v", "V", "w", "W", "加微", "公众号"), _WECHAT, _is_wechat_id, "value"),
+    "wechat_id": Form(_WECHAT_NEEDS, _WECHAT, _is_wechat_id, "value"),
     "ip": Form((".",), _IP, _is_address),
 }
 """In the order in which they are looked for: an address before the number in it, a QQ number before a telephone."""

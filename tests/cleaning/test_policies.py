@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 import polars as pl
 import pytest
 
-from cleaning.batch import apply_policy, read_batch
+from cleaning.batch import apply_policy, read_texts
 from cleaning.policy import POLICIES, find_policy, load_policy
 from cleaning.rules import Rule
 from utils.data.formats import format_named
@@ -221,7 +221,7 @@ SOURCES: dict[str, Source] = {
 def cleaned(name: str, rows: list[dict[str, Any]], fmt: str) -> tuple[list[str], list[list[str]]]:
     """Return each row's texts joined, and its reasons."""
     raws = [RawRow(number, 0, b"{}", row, None) for number, row in enumerate(rows)]
-    batch = apply_policy(read_batch(raws, format_named(fmt)), load_policy(find_policy(name)).rules)
+    batch = apply_policy(read_texts(raws, format_named(fmt)), load_policy(find_policy(name)).rules)
     texts = batch.texts.group_by("row", maintain_order=True).agg(pl.col("text").str.join("\n"))["text"].to_list()
     reasons = [
         batch.values.filter((pl.col("row") == number) & pl.col("drop"))["rule"].to_list() for number in range(len(rows))

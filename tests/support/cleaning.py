@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cleaning.batch import Batch, apply_policy, read_batch
+from cleaning.batch import Batch, apply_policy, read_texts
 from cleaning.policy import rule_from
 from utils.data.formats import format_named
 from utils.data.reading import RawRow
@@ -16,7 +16,7 @@ def batch_of(rows: list[dict[str, Any]], fmt: str, *rules: Given) -> Batch:
     """Return rows of a format after rules, given by name or as parameters."""
     raws = [RawRow(number, 0, b"{}", row, None) for number, row in enumerate(rows)]
     chosen = [rule_from({"rule": rule} if isinstance(rule, str) else rule) for rule in rules]
-    return apply_policy(read_batch(raws, format_named(fmt)), chosen)
+    return apply_policy(read_texts(raws, format_named(fmt)), chosen)
 
 
 def clean_all(texts: list[str], *rules: Given) -> list[str]:

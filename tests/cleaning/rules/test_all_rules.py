@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cleaning.rules
-from cleaning.batch import apply_policy, read_batch
+from cleaning.batch import apply_policy, read_texts
 from cleaning.personal.check_digits import is_cn_id
 from cleaning.policy import find_policy, load_policy, rule_from
 from cleaning.rules import Rule
@@ -114,7 +114,7 @@ def test_rows_about_markup_are_left_alone_as_a_whole() -> None:
     rule = {"rule": "html", "unless_row_has": "(?i)html"}
     row = RawRow(0, 0, b"{}", {"instruction": "HTML 中如何加粗？", "output": "<b>字</b>"}, None)
     other = RawRow(1, 0, b"{}", {"instruction": "加粗", "output": "<b>字</b>"}, None)
-    batch = apply_policy(read_batch([row, other], format_named("alpaca")), [rule_from(rule)])
+    batch = apply_policy(read_texts([row, other], format_named("alpaca")), [rule_from(rule)])
     assert batch.texts["text"].to_list()[1::2] == ["<b>字</b>", "字"]
 
 
@@ -125,7 +125,7 @@ def test_minimum_length_measures_apart_from_its_threshold() -> None:
         {"instruction": "q", "output": ""},
     ]
     raws = [RawRow(i, 0, b"{}", row, None) for i, row in enumerate(rows)]
-    batch = read_batch(raws, format_named("alpaca"))
+    batch = read_texts(raws, format_named("alpaca"))
     for least, drop in ((1, [False, True, True]), (3, [True, True, True])):
         found = apply_policy(batch, [rule_from({"rule": "minimum_length", "characters": least})]).values
         assert found["value"].to_list() == [2.0, 0.0, 0.0]
@@ -155,7 +155,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     row = [{"text": text.replace("&", "")}]
     results = []
     for _ in range(2):
-        batch = apply_policy(read_batch([RawRow(0, 0, b"{}", row[0], None)], format_named("document")), rules)
+        batch = apply_policy(read_texts([RawRow(0, 0, b"{}", row[0], None)], format_named("document")), rules)
         row = [{"text": batch.texts["text"][0]}]
         results.append(row[0]["text"])
     assert results[0] == results[1]
@@ -167,7 +167,7 @@ def test_a_batch_gives_what_its_rows_give_alone() -> None:
     ]
     rows = [RawRow(i, 0, b"{}", {"text": text}, None) for i, text in enumerate(texts)]
     rules = [rule_from({"rule": rule}) for rule in CHANGES]
-    together = apply_policy(read_batch(rows, format_named("document")), rules).texts["text"].to_list()
+    together = apply_policy(read_texts(rows, format_named("document")), rules).texts["text"].to_list()
     assert together == [clean(text, *CHANGES) for text in texts]
 
 

@@ -1,0 +1,104 @@
+"""What rules did to the rows of a batch: where, how often, and a few examples to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from cleaning.batch import Batch
+
+SPANS_PER_RULE = 3
+EXAMPLES_PER_RULE = 2
+EXAMPLE_CHARACTERS = 90
+
+EDITS_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source_file", pa.string()),
+        ("source_row", pa.int64()),
+        ("place", pa.int32()),
+        ("rule", pa.string()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("what", pa.string()),
+    ]
+)
+"""A change: [start, end) of the text as the rule found it. A hit of a measuring rule: of the cleaned text, and `what`
+was found there."""
+
+
+def spans(batch: Batch, relative: str, first_row: int) -> pa.Table:
+    """Return where rules changed texts and what measuring rules hit: at most three spans per rule and row.
+
+    Args:
+        batch: rows that follow each other.
+        relative: their file.
+        first_row: `source_row` of the first.
+
+    """
+    seen: dict[tuple[int, str], int] = {}
+    found: list[tuple[Any, ...]] = []
+    for row, place, rule, _, before, after in batch.edits.iter_rows():
+        seen[row, rule] = number = seen.get((row, rule), 0) + 1
+        if number <= SPANS_PER_RULE:
+            start, end, _ = difference(before, after)
+            found.append((row, place, rule, start, end, None))
+    for row, place, rule, start, end, what in batch.hits.iter_rows():
+        seen[row, rule] = number = seen.get((row, rule), 0) + 1
+        if number <= SPANS_PER_RULE:
+            found.append((row, place, rule, start, end, what))
+    rows, places, rules, starts, ends, whats = zip(*found, strict=True) if found else [()] * 6
+    columns = {
+        "id": [batch.ids[row] for row in rows],
+        "source_file": [relative] * len(found),
+        "source_row": [first_row + row for row in rows],
+        "place": places,
+        "rule": rules,
+        "start": starts,
+        "end": ends,
+        "what": whats,
+    }
+    return pa.table({name: pa.array(values, EDITS_SCHEMA.field(name).type) for name, values in columns.items()})
+
+
+def difference(before: str, after: str) -> tuple[int, int, int]:
+    """Return [start, end) of `before` and [start, end2) of `after`: all that differs lies in them."""
+    start = _common(before, after)
+    back = _common(before[start:][::-1], after[start:][::-1])
+    return start, len(before) - back, len(after) - back
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts share at the beginning; by halving, since slices compare at C speed."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def count(report: dict[str, Any], batch: Batch) -> None:
+    """Add a batch to a report: `rows`, `edits` by rule, `kinds` by rule, the first `examples` of each rule."""
+    report["rows"] += len(batch.rows)
+    sums = batch.edits.group_by("rule").agg(pl.col("row").n_unique(), pl.col("count").sum())
+    for rule, rows, changes in sums.iter_rows():
+        known = report["edits"].setdefault(rule, {"rows": 0, "changes": 0})
+        report["edits"][rule] = {"rows": known["rows"] + rows, "changes": known["changes"] + changes}
+    for (rule, kind), number in batch.kinds.items():
+        kinds = report["kinds"].setdefault(rule, {})
+        kinds[kind] = kinds.get(kind, 0) + number
+    for row, _, rule, _, before, after in batch.edits.unique("rule", keep="first", maintain_order=True).iter_rows():
+        examples = report["examples"].setdefault(rule, [])
+        if len(examples) < EXAMPLES_PER_RULE:
+            examples.append({"id": batch.ids[row], **_excerpt(rule, before, after)})
+
+
+def _excerpt(rule: str, before: str, after: str) -> dict[str, str]:
+    """Return what surrounds the first change; personal data itself is not shown again."""
+    start, end, end_after = difference(before, after)
+    left = max(0, start - EXAMPLE_CHARACTERS // 3)
+    old = before[left : min(end, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
+    new = after[left : min(end_after, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
+    return {"before": "…" if rule == "personal_data" else old, "after": new}
