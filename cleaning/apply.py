@@ -12,18 +12,22 @@ import numpy as np
 import polars as pl
 
 from cleaning import characters as kinds
-from cleaning.protect import MARKUP, NUMBER, QUOTE, URL, cut, spans
+from cleaning.protect import cut, openings, spans
 from cleaning.rules import Rule
 from cleaning.rules.base import EditRule, Hit, MeasureRule, Segments
 from cleaning.scan import BITS, Scanner, Trigger
 from cleaning.texts import Texts
 
-# What must be in a text for it to have a protected span: the last bits of the scan, one per group of kinds.
+# The scan's last bits tell what opens protected spans: of `protect.TICK` and so on, in their order.
 _OPENINGS = (
-    (MARKUP, Trigger(characters=kinds.of("`$|~\\\\"))),
-    (frozenset({URL}), Trigger(pairs=((kinds.of(":"), kinds.of("/")), (kinds.of("w"), kinds.of(".w"))))),
-    (frozenset({NUMBER}), Trigger(characters=kinds.DIGITS)),
-    (frozenset({QUOTE}), Trigger(characters=kinds.of('"“「『'))),
+    Trigger(characters=kinds.of("`")),
+    Trigger(pairs=((kinds.of("~"), kinds.of("~")),)),
+    Trigger(characters=kinds.of("|")),
+    Trigger(characters=kinds.of("$")),
+    Trigger(pairs=((kinds.of("\\"), kinds.of("[(b")),)),
+    Trigger(pairs=((kinds.of(":"), kinds.of("/")), (kinds.of("w"), kinds.of(".w")))),
+    Trigger(characters=kinds.DIGITS),
+    Trigger(characters=kinds.of('"“「『')),
 )
 MOST_RULES = BITS - len(_OPENINGS)
 
@@ -58,7 +62,7 @@ class Program:
     """A policy and the tables of its triggers.
 
     Raises:
-        ValueError: more than 60 editing rules.
+        ValueError: more than 56 editing rules.
 
     """
 
@@ -76,7 +80,7 @@ class Program:
         if len(self._editing) > MOST_RULES:
             raise ValueError(f"{len(self._editing)} editing rules in a policy, at most {MOST_RULES}")
         spare = [Trigger()] * (MOST_RULES - len(self._editing))
-        return Scanner([*self._triggers, *spare, *(trigger for _, trigger in _OPENINGS)])
+        return Scanner([*self._triggers, *spare, *_OPENINGS])
 
     def run(self, texts: Texts) -> Outcome:
         """Clean texts in place; their scan must be this program's."""
@@ -103,10 +107,10 @@ class Program:
         draft = _draft(rule, before, texts, found)
         changed = [nth for nth, (old, new) in enumerate(zip(before, draft.texts, strict=True)) if old != new]
         again = self.scanner.scan([draft.texts[nth] for nth in changed])
-        opened = _openings(_protected(rule), again.signs)
+        opened = _opened(_protected(rule), again.signs)
         intact = [
-            not (draft.kept[nth] or may_have) or _spans(draft.texts[nth], rule) == draft.kept[nth]
-            for nth, may_have in zip(changed, opened, strict=True)
+            not (seen or draft.kept[nth]) or _spans(draft.texts[nth], rule, seen) == draft.kept[nth]
+            for nth, seen in zip(changed, opened.tolist(), strict=True)
         ]
         if not all(intact) and draft.kinds:  # what was not made is not counted
             spoilt = {nth for nth, well in zip(changed, intact, strict=True) if not well}
@@ -152,29 +156,40 @@ class _Draft:
 
 
 def _draft(rule: EditRule, before: list[str], texts: Texts, found: np.ndarray) -> _Draft:
-    """Edit what is free in some texts."""
+    """Edit what is free in some texts: all of a text in which nothing opens a protected span, else its pieces."""
     protected = _protected(rule)
-    opened = _openings(protected, texts.scan.signs[found])
-    rows = texts.row[found].tolist()
-    if not opened.any():
-        whole = [True] * len(before)
-        edited = rule.apply(Segments(before, whole, whole, rows, texts.fields))
-        return _Draft(edited.texts, edited.counts, edited.kinds, [[]] * len(before))
-    pieces = cut(before, protected, opened.tolist())
-    of_row = [row for row, own in zip(rows, pieces.kept, strict=True) for _ in range(len(own) + 1)]
-    edited = rule.apply(Segments(pieces.free, pieces.opens, pieces.closes, of_row, texts.fields))
-    return _Draft(pieces.join(edited.texts), pieces.sums(edited.counts), edited.kinds, pieces.kept)
+    opened, rows = _opened(protected, texts.scan.signs[found]), texts.row[found]
+    whole, parted = np.flatnonzero(opened == 0).tolist(), np.flatnonzero(opened).tolist()
+    pieces = cut([before[nth] for nth in parted], protected, opened[parted].tolist())
+    of_pieces = np.repeat(rows[parted], [len(kept) + 1 for kept in pieces.kept]).tolist()
+    edges = [True] * len(whole)
+    edited = rule.apply(
+        Segments(
+            [before[nth] for nth in whole] + pieces.free,
+            edges + pieces.opens,
+            edges + pieces.closes,
+            rows[whole].tolist() + of_pieces,
+            texts.fields,
+        )
+    )
+    after, counts = list(before), [0] * len(before)
+    kept: list[list[str]] = [[]] * len(before)
+    for nth, text, count in zip(whole, edited.texts, edited.counts, strict=False):
+        after[nth], counts[nth] = text, count
+    joined, sums = pieces.join(edited.texts[len(whole) :]), pieces.sums(edited.counts[len(whole) :])
+    for nth, text, count, own in zip(parted, joined, sums, pieces.kept, strict=True):
+        after[nth], counts[nth], kept[nth] = text, count, own
+    return _Draft(after, counts, edited.kinds, kept)
 
 
 def _protected(rule: EditRule) -> frozenset[str]:
     return rule.protected if rule.protect else frozenset()
 
 
-def _spans(text: str, rule: EditRule) -> list[str]:
-    return [text[start:end] for start, end in spans(text, _protected(rule))]
+def _spans(text: str, rule: EditRule, opened: int) -> list[str]:
+    return [text[start:end] for start, end in spans(text, _protected(rule), opened)]
 
 
-def _openings(protected: frozenset[str], signs: np.ndarray) -> np.ndarray:
-    """Return which texts may have a protected span."""
-    bits = sum(1 << (MOST_RULES + at) for at, (group, _) in enumerate(_OPENINGS) if group & protected)
-    return (signs & np.uint64(bits)) != 0
+def _opened(protected: frozenset[str], signs: np.ndarray) -> np.ndarray:
+    """Return, for each text, the openings of these kinds that the scan saw in it; 0 where none can have a span."""
+    return (signs >> np.uint64(MOST_RULES)) & np.uint64(openings(protected))

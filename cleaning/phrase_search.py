@@ -77,6 +77,17 @@ def is_cjk(text: str) -> bool:
     return any(ord(c) >= _BELOW or int(table[ord(c)]) in cjk for c in text)
 
 
+def loose_pattern(phrases: Sequence[str]) -> str:
+    """Return an expression (linear-time engine) that every text with one of the phrases matches, and few others."""
+    wanted = {ord(c) for phrase in phrases for c in folded(phrase)}
+    forms: dict[int, str] = {}
+    for code in np.flatnonzero(np.isin(fold_table(), list(wanted))).tolist():
+        folds_to = int(fold_table()[code])
+        forms[folds_to] = forms.get(folds_to, "") + (f"\\x{{{code:x}}}" if not 0xD800 <= code < 0xE000 else "")
+    either = {code: f"[{forms[code]}]" if forms.get(code) else chr(code) for code in wanted}
+    return "|".join("".join(either[ord(c)] for c in folded(phrase)) for phrase in dict.fromkeys(phrases))
+
+
 class PhraseSearch:
     """A list of phrases, ready to be searched for; the i-th phrase is found as number i.
 

@@ -41,25 +41,41 @@ URL_PATTERN = (
 _NUMBER = r"[0-9]++(?:[.,:/-][0-9]++)*+[%‰]?"
 _QUOTE = '“[^“”\n]{1,400}+”|「[^「」\n]{1,400}+」|『[^『』\n]{1,400}+』|"[^"\n]{1,400}+"'
 
-# In the order in which they are tried at a place: kind, expression, and texts of which it needs one. Asking for those
-# first keeps the expression that searches a text as short as the text allows, and most texts from any search.
+# What a text must have for a form to be in it; the scan of a column tells which (`cleaning.apply`), one bit each.
+TICK, TILDES, BAR, DOLLAR, BACKSLASH, ADDRESS, DIGIT, MARK = (1 << at for at in range(8))
+ANYTHING = 255
+
+# In the order in which they are tried at a place: kind, expression, the opening that it needs, and texts of which it
+# needs one. Asking for those first keeps the expression that searches a text as short as the text allows, and most
+# texts from any search.
 _FORMS = (
-    (CODE, _FENCE, ("```", "~~~")),
-    (CODE, _FENCE_INSIDE, ("```",)),
-    (TABLE, _TABLE, ("|-", "-|", "| -", "- |", "|:", ":|", "| :", ": |", "|\n-", "|\n:")),
-    (MATHS, _DISPLAY, ("$$", "\\[", "\\(")),
-    (MATHS, _ENVIRONMENT, ("\\begin{",)),
-    (MATHS, _DOLLARS, ("$",)),
-    (URL, URL_PATTERN, ("://", "www.")),
-    (QUOTE, _QUOTE, ("“", "「", "『", '"')),
-    (NUMBER, _NUMBER, tuple("0123456789")),
-    (CODE, _INLINE, ("`",)),
+    (CODE, _FENCE, TICK | TILDES, ("```", "~~~")),
+    (CODE, _FENCE_INSIDE, TICK, ("```",)),
+    (TABLE, _TABLE, BAR, ("|-", "-|", "| -", "- |", "|:", ":|", "| :", ": |", "|\n-", "|\n:")),
+    (MATHS, _DISPLAY, DOLLAR | BACKSLASH, ("$$", "\\[", "\\(")),
+    (MATHS, _ENVIRONMENT, BACKSLASH, ("\\begin{",)),
+    (MATHS, _DOLLARS, DOLLAR, ("$",)),
+    (URL, URL_PATTERN, ADDRESS, ("://", "www.")),
+    (QUOTE, _QUOTE, MARK, ("“", "「", "『", '"')),
+    (NUMBER, _NUMBER, DIGIT, tuple("0123456789")),
+    (CODE, _INLINE, TICK, ("`",)),
 )
 
 
 @cache
-def _needs(kinds: frozenset[str]) -> list[tuple[int, tuple[str, ...]]]:
-    return [(at, needs) for at, (kind, _, needs) in enumerate(_FORMS) if kind in kinds]
+def openings(kinds: frozenset[str]) -> int:
+    """Return the openings of these kinds, of which a text needs one to have any span."""
+    return sum({bit for kind, _, needs, _ in _FORMS for bit in _bits(needs) if kind in kinds})
+
+
+def _bits(number: int) -> list[int]:
+    return [1 << at for at in range(8) if number >> at & 1]
+
+
+@cache
+def _needs(kinds: frozenset[str], opened: int) -> list[tuple[int, tuple[str, ...]]]:
+    forms = enumerate(_FORMS)
+    return [(at, texts) for at, (kind, _, opening, texts) in forms if kind in kinds and opening & opened]
 
 
 @cache
@@ -67,9 +83,9 @@ def _pattern(forms: tuple[int, ...]) -> re.Pattern[str]:
     return re.compile("|".join(_FORMS[at][1] for at in forms), re.MULTILINE)
 
 
-def spans(text: str, kinds: frozenset[str] = MARKUP) -> list[tuple[int, int]]:
-    """Return the protected [start, end) ranges of a text, in order."""
-    forms = tuple([at for at, needs in _needs(kinds) if any(need in text for need in needs)])
+def spans(text: str, kinds: frozenset[str] = MARKUP, opened: int = ANYTHING) -> list[tuple[int, int]]:
+    """Return the protected [start, end) ranges of a text, in order; `opened` is what the scan saw of openings."""
+    forms = tuple([at for at, needs in _needs(kinds, opened) if any(need in text for need in needs)])
     return [match.span() for match in _pattern(forms).finditer(text)] if forms else []
 
 
@@ -107,17 +123,11 @@ class Pieces:
         return totals
 
 
-def cut(texts: Sequence[str], kinds: frozenset[str] = MARKUP, opened: Sequence[bool] | None = None) -> Pieces:
-    """Cut texts into free and protected pieces; `opened` tells which may have a span at all."""
+def cut(texts: Sequence[str], kinds: frozenset[str] = MARKUP, opened: Sequence[int] | None = None) -> Pieces:
+    """Cut texts into free and protected pieces; `opened` is what the scan saw of openings in each."""
     pieces = Pieces()
-    for text, may_have in zip(texts, opened or repeat(True), strict=False):
-        found = spans(text, kinds) if may_have else ()
-        if not found:
-            pieces.free.append(text)
-            pieces.opens.append(True)
-            pieces.closes.append(True)
-            pieces.kept.append([])
-            continue
+    for text, seen in zip(texts, opened or repeat(ANYTHING), strict=False):
+        found = spans(text, kinds, seen)
         ends = [0, *(end for span in found for end in span), len(text)]
         pieces.free += [text[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)]
         pieces.opens += [True, *[False] * len(found)]

@@ -24,7 +24,7 @@ Match = re.Match[str]
 
 
 class Form(NamedTuple):
-    """A kind of personal data: one of `needs` is in every text that has it; what `value` names is replaced."""
+    """A kind of personal data: one of `needs`, if any, is in every text that has it; group `value` is replaced."""
 
     needs: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -32,7 +32,6 @@ class Form(NamedTuple):
     value: str | int = 0
 
 
-_DIGITS = tuple("0123456789")
 _CONTEXT = 24
 """Characters before a number in which a word is looked for that says what it is."""
 
@@ -47,8 +46,8 @@ _OTHER_NUMBER = re.compile(
     r"amount|total|balance|case|reference|transaction)[\w\s是为]{0,8}[:：#=\s.]{0,3}$",
     re.IGNORECASE,
 )
-# What stands behind the first character of a number, and behind all of it: a number begins and ends where it is not part of a longer one, of a decimal, or of a calculation. A hyphen or an
-# asterisk at the head of a line is a bullet.
+# What stands behind the first character of a number, and behind all of it: a number begins and ends where it is not
+# part of a longer one, of a decimal, or of a calculation. A hyphen or an asterisk at the head of a line is a bullet.
 _START = (
     r"(?<![\w.+*=^$€£￥¥#_-].)(?:(?<![,/].)|(?<=\d{7}[,/].))(?<![\w)] [+*^×÷-] .)(?:(?<! / .)|(?<=\d{4} / .))"
     r"(?<![=≈] .)"
@@ -188,18 +187,19 @@ def _is_address(match: Match) -> bool:
 # After a word that says so. A name that could be a word of the sentence needs a sign before it and an end after it,
 # one without a sign a digit or a line; only `wxid_…` speaks for itself.
 _WECHAT = re.compile(
-    r"(?:(?:微信号|微信ID|微信账号|薇信号|威信号|微信公众号|公众号ID|WeChat ?(?:ID|number|account))"
+    r"(?:(?:微信号|微信ID|微信账号|薇信号|威信号|微信公众号|公众号ID|(?-i:WeChat|WECHAT) ?(?:ID|number|account))"
     r"(?: ?[:：] ?| ?[是为] ?| is:? )"
     r"|(?:微信|薇信|威信|V信|加微|WeChat|Weixin|(?<![A-Za-z])(?:wx|vx)|(?<=加)v) ?[:：] ?(?P<may_go_on>)"
-    r"|(?P<unsigned>微信号 ?|微信ID ?|微信账号 ?|WeChat ?ID |微信(?:客服|联系方式)?[是为] ?"
-    r"|WeChat(?: (?:ID|number|account))?[^.,;:!?\n]{0,40}? is |(?:加|添加)(?:我的?)?(?:微信|薇信|威信|V信|vx|wx) ?)"
+    r"|(?P<unsigned>微信号 ?|微信ID ?|微信账号 ?|(?-i:WeChat|WECHAT) ?ID |微信(?:客服|联系方式)?[是为] ?"
+    r"|(?-i:WeChat|WECHAT)(?: (?:ID|number|account))?[^.,;:!?\n]{0,40}? is "
+    r"|(?:加|添加)(?:我的?)?(?:微信|薇信|威信|V信|vx|wx) ?)"
     r"|(?=wxid_[a-z0-9]{8,20}(?![a-z0-9])))"
     r"(?P<value>[A-Za-z_][A-Za-z0-9_-]{5,19}|(?<=[:：])\d{6,10}|(?<=[:：] )\d{6,10})(?![\w=@-]|\.\w|:/)",
     re.ASCII | re.IGNORECASE,
 )
 _WECHAT_NEEDS = (
-    "微信", "薇信", "威信", "公众号", "加微", "加v", "加V", *(two + "信" for two in "vV"), "wxid_", "wx", "WX", "Wx", "wX",
-    "vx", "VX", "Vx", "vX", "echat", "eChat", "ECHAT", "eixin", "eiXin", "EIXIN",
+    "微信", "薇信", "威信", "公众号", "加微", "加v", "加V", "v信", "V信",
+    "wx", "WX", "Wx", "wX", "vx", "VX", "Vx", "vX", "echat", "eChat", "ECHAT", "eixin", "eiXin", "EIXIN",
 )  # fmt: skip
 _SENTENCE_GOES_ON = re.compile(r" ?[A-Za-z'(/]")
 
@@ -245,11 +245,11 @@ def _is_anything(match: Match) -> bool:
 FORMS: dict[Kind, Form] = {
     "api_key": Form(_KEY_NEEDS, _API_KEY, _is_key),
     "email": Form(("@",), _EMAIL, _is_anything),
-    "cn_id": Form(_DIGITS, _CN_ID, _is_id),
-    "credit_code": Form(_DIGITS, _CREDIT_CODE, lambda match: is_credit_code(match.group())),
-    "bank_card": Form(_DIGITS, _BANK_CARD, _is_card),
+    "cn_id": Form((), _CN_ID, _is_id),
+    "credit_code": Form((), _CREDIT_CODE, lambda match: is_credit_code(match.group())),
+    "bank_card": Form((), _BANK_CARD, _is_card),
     "qq": Form(("QQ", "qq", "Qq", "qQ", "扣扣", "企鹅号", "Q群", "q群", "加Q", "加q"), _QQ, _is_anything, "value"),
-    "phone": Form(_DIGITS, _PHONE, _is_phone),
+    "phone": Form((), _PHONE, _is_phone),
     "wechat_id": Form(_WECHAT_NEEDS, _WECHAT, _is_wechat_id, "value"),
     "ip": Form((".",), _IP, _is_address),
 }

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cleaning.phrase_search import PhraseSearch
 
 _SENTENCE = re.compile(r"[^。！？!?；;…\n]*+(?:[。！？!?；;…]++[”’」』）)\"]*+\n*+|\n++|\Z)")
+_MOST_IN_PATTERN = 1500
+"""The engine limits the size of an expression; longer lists are searched for in every text."""
 LONGEST = 200
 """A longer sentence is the text itself, whatever phrase is in it: it ends the walk."""
 
@@ -59,8 +61,12 @@ class EdgeAds(EditRule):
 
     @property
     def trigger(self) -> Trigger:
-        """Any text in words: the search for phrases is as quick as an expression for them, and knows widths."""
-        return Trigger(characters=CJK | LETTERS)
+        """Any text in words with a phrase, in whatever width; the search then knows where."""
+        from cleaning.phrase_search import loose_pattern
+
+        phrases = [entry.phrase for entry in read_lists(self.phrases)]
+        pattern = loose_pattern(phrases) if len(phrases) <= _MOST_IN_PATTERN else None
+        return Trigger(characters=CJK | LETTERS, pattern=pattern)
 
     def apply(self, segments: Segments) -> Edited:
         """Cut the first segment of a text from its head and the last from its tail."""

@@ -38,13 +38,13 @@ class PersonalData(EditRule):
     def trigger(self) -> Trigger:
         """An address, a number of four digits, a word before a name, or the prefix of a key."""
         word = LETTERS | DIGITS
-        names = (HAN | of(":： "), LETTERS | of("_"))
+        names = ((HAN | of(":："), LETTERS | of("_ ")), (of("eE"), of("C")))
         keys = tuple(
             (of(one), of(two)) for one, two in ("k-", "d_", "KI", "SI", "p_", "o_", "u_", "s_", "r_", "k_", "b_")
         )
         more = ((of("t"), of("-")), (of("f"), of("_")), (of("I"), of("z")), (of("o"), of("x")), (of("y"), of("J")))
         addresses = (word | of("._-+%"), of("@"))
-        return Trigger(pairs=(addresses, names, *keys, *more), digits=4, pattern=_PATTERN)
+        return Trigger(pairs=(addresses, *names, *keys, *more), digits=4, pattern=_PATTERN)
 
     def apply(self, segments: Segments) -> Edited:
         """Replace each kind, in the order of `FORMS`."""
@@ -53,7 +53,7 @@ class PersonalData(EditRule):
         for text in segments.texts:
             before = kinds.total()
             for kind, form in FORMS.items():
-                if kind in self.kinds and any(need in text for need in form.needs):
+                if kind in self.kinds and (not form.needs or any(map(text.__contains__, form.needs))):
                     text = self._replaced(text, kind, form, kinds)
             texts.append(text)
             counts.append(kinds.total() - before)

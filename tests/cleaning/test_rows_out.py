@@ -16,7 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleaning.read_batch import read_texts
-from cleaning.rows_out import CLEAN_KEYS, JsonlWriter, Mark, dump_marked, json_line, open_writer, plain_rows, splice
+from cleaning.rows_out import (
+    CLEAN_KEYS,
+    JsonlWriter,
+    Mark,
+    dump_marked,
+    is_plain,
+    marked_line,
+    open_writer,
+    plain_rows,
+    splice,
+)
 from cleaning.write_batch import Outputs
 from utils.data.formats import FORMATS, RowError, format_named
 from utils.data.inputs import find_files
@@ -39,6 +49,12 @@ rows = st.dictionaries(texts | st.sampled_from([*CLEAN_KEYS, "text"]), values, m
 reasons = st.lists(st.sampled_from(["html", "near_duplicate", '"quoted"', "长"]), max_size=3, unique=True)
 
 
+def line_of(raw: RawRow, changed: dict[str, Any] | None, mark: Mark) -> bytes:
+    """Write one row by itself: its bytes where they may stay, else what it says."""
+    row = raw.row or {}
+    return marked_line(raw.raw, changed or (None if is_plain(row, raw.repairs) else row), mark)
+
+
 def marked(row: dict[str, Any], why: list[str]) -> dict[str, Any]:
     """Say the same as a mark, the plain way."""
     mark = {"clean_id": ID, "clean_status": int(not why), "clean_policy": (why or [""])[0], "clean_reasons": why}
@@ -50,7 +66,7 @@ def test_a_spliced_row_says_what_it_said_and_the_mark(
     row: dict[str, Any], why: list[str], indent: int | None, around: str
 ) -> None:
     raw = f"{around}{json.dumps(row, ensure_ascii=False, indent=indent)[:-1]}{around}}}{around}".encode()
-    line = json_line(RawRow(0, 0, raw, row, None), None, Mark(ID, why))
+    line = line_of(RawRow(0, 0, raw, row, None), None, Mark(ID, why))
     assert b"\n" not in line and b"\r" not in line
     assert list(json.loads(line).items()) == list(marked(row, why).items())
     if row.keys().isdisjoint(CLEAN_KEYS):
@@ -98,14 +114,14 @@ def test_a_batch_is_written_as_row_by_row(
     path = tmp_path_factory.mktemp("in") / "a.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" * bom + b"\n".join(content))
     fmt, limits = format_named("document"), {"max_row_bytes": 200, "invalid_utf8": policy}
-    good, bad, refused, lines = [], [], [], []
-    outputs = [io.BytesIO() for _ in range(4)]
+    good, bad, refused = [], [], []
+    outputs = [io.BytesIO() for _ in range(3)]
     writers = [JsonlWriter(stream) for stream in outputs[:2]]
     for part in plan_partitions(find_files(path)[0], 120):
         decided: dict[str, list[Any]] = {"reasons": [], "texts": []}
         rows = RawRows.of(read_partition(part, **limits))
         read = read_texts(rows, fmt)
-        out = Outputs("a.jsonl", fmt, policy, {}, *writers, *outputs[2:])
+        out = Outputs("a.jsonl", fmt, policy, *writers, outputs[2])
         for raw, given_id, error in zip(rows, read.ids, read.errors, strict=True):
             edited = ["new text"] if error is None and drawn.random() < 0.3 else None
             why = ["html"] if error is None and drawn.random() < 0.3 else []
@@ -115,9 +131,7 @@ def test_a_batch_is_written_as_row_by_row(
                 refused.append(raw.source_row)
                 continue
             changed = {**(raw.row or {}), "text": "new text"} if edited and not why else None
-            (bad if why else good).append(json_line(raw, changed, Mark(given_id, why)) + b"\n")
-            out.sampled = {**out.sampled, raw.source_row: 7}
-            lines.append(raw.source_row)
+            (bad if why else good).append(line_of(raw, changed, Mark(given_id, why)) + b"\n")
         frame = pl.DataFrame(
             {**decided, "id": read.ids, "error": read.errors, "plain": plain_rows(rows)},
             schema_overrides={"reasons": pl.List(pl.String), "texts": pl.List(pl.String), "error": pl.String},
@@ -128,9 +142,8 @@ def test_a_batch_is_written_as_row_by_row(
             at += len(unread)
         assert at == len(rows)
     assert [stream.getvalue() for stream in outputs[:2]] == [b"".join(good), b"".join(bad)]
-    quarantine, sample = ([json.loads(line) for line in stream.getvalue().splitlines()] for stream in outputs[2:])
+    quarantine = [json.loads(line) for line in outputs[2].getvalue().splitlines()]
     assert [row["source_row"] for row in quarantine] == refused
-    assert [(row["source_row"], row["drawn"]) for row in sample] == [(number, 7) for number in lines]
 
 
 def test_other_rows_than_those_decided_on_are_refused(tmp_path: Path) -> None:
@@ -140,12 +153,12 @@ def test_other_rows_than_those_decided_on_are_refused(tmp_path: Path) -> None:
         schema_overrides={"error": pl.String, "reasons": pl.List(pl.String), "texts": pl.List(pl.String)},
     )
     stream = JsonlWriter(io.BytesIO())
-    out = Outputs("a", format_named("document"), "quarantine", {}, stream, stream, io.BytesIO(), io.BytesIO())
+    out = Outputs("a", format_named("document"), "quarantine", stream, stream, io.BytesIO())
     with pytest.raises(StageFailedError, match="not the rows"):
         out.write(rows, decided)
 
 
-def test_a_changed_parquet_row_with_values_that_json_lacks_can_be_sampled(tmp_path: Path) -> None:
+def test_a_changed_parquet_row_keeps_values_that_json_lacks(tmp_path: Path) -> None:
     table = pa.table({"text": ["a"], "raw": pa.array([b"\x01"]), "at": pa.array([0], pa.timestamp("s"))})
     pq.write_table(table, tmp_path / "t.parquet")
     (part,) = plan_partitions(find_files(tmp_path / "t.parquet")[0])
@@ -155,13 +168,11 @@ def test_a_changed_parquet_row_with_values_that_json_lacks_can_be_sampled(tmp_pa
         schema_overrides={"error": pl.String, "reasons": pl.List(pl.String), "texts": pl.List(pl.String)},
     )
     good, bad = (open_writer(tmp_path / name, tmp_path / "t.parquet", parquet=True) for name in ("good", "bad"))
-    sample = io.BytesIO()
-    Outputs("t", format_named("document"), "quarantine", {0: 1}, good, bad, io.BytesIO(), sample).write(rows, decided)
+    Outputs("t", format_named("document"), "quarantine", good, bad, io.BytesIO()).write(rows, decided)
     good.close()
     assert pq.read_table(tmp_path / "good").select(table.column_names).to_pylist() == [
         {**table.to_pylist()[0], "text": "b"}
     ]
-    assert {"text": "b", "raw": "01", "clean_id": ID}.items() <= json.loads(sample.getvalue()).items()
 
 
 SHAPES = [
