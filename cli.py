@@ -181,13 +181,17 @@ def why(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     roots = options.run or [Path("runs")]
     events = story(options.id, roots)
-    _say(json.dumps(events, ensure_ascii=False, indent=2) if options.json else told(events))
+    if not options.json:
+        _say(told(events))
     if options.diff:
         from cleaning.commands import difference
 
-        cleaned = [event for event in events if event["stage"] == "clean"]
-        for line in difference(sorted({Path(event["run"]) for event in cleaned}), cleaned[0]["id"] if cleaned else ""):
-            _say(line)
+        for event in {event["run"]: event for event in events if event["stage"] == "clean"}.values():
+            event["diff"] = list(difference(Path(event["run"]), event["id"]))
+            if not options.json:
+                _say("\n".join(event["diff"]))
+    if options.json:
+        _say(json.dumps(events, ensure_ascii=False, indent=2))
     return 0
 
 

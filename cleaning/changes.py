@@ -80,7 +80,10 @@ def _common(one: str, other: str) -> int:
 
 
 def count(report: dict[str, Any], batch: Batch) -> None:
-    """Add a batch to a report: `rows`, `edits` by rule, `kinds` by rule, the first `examples` of each rule."""
+    """Add a batch to a report: `rows`, `edits` by rule, `kinds` by rule, the first `examples` of each rule.
+
+    A row with personal data is no other rule's example: the text that those saw still had it.
+    """
     report["rows"] += len(batch.rows)
     sums = batch.edits.group_by("rule").agg(pl.col("row").n_unique(), pl.col("count").sum())
     for rule, rows, changes in sums.iter_rows():
@@ -89,16 +92,19 @@ def count(report: dict[str, Any], batch: Batch) -> None:
     for (rule, kind), number in batch.kinds.items():
         kinds = report["kinds"].setdefault(rule, {})
         kinds[kind] = kinds.get(kind, 0) + number
-    for row, _, rule, _, before, after in batch.edits.unique("rule", keep="first", maintain_order=True).iter_rows():
+    personal = pl.col("rule").is_in({rule for rule, _ in batch.kinds})
+    shown = batch.edits.filter(personal | ~personal.any().over("row")).with_columns(personal=personal)
+    for row, _, rule, _, before, after, hidden in shown.unique("rule", keep="first", maintain_order=True).iter_rows():
         examples = report["examples"].setdefault(rule, [])
         if len(examples) < EXAMPLES_PER_RULE:
-            examples.append({"id": batch.ids[row], **_excerpt(rule, before, after)})
+            excerpt = _excerpt(before, after)
+            examples.append({"id": batch.ids[row], **excerpt, **({"before": "…"} if hidden else {})})
 
 
-def _excerpt(rule: str, before: str, after: str) -> dict[str, str]:
-    """Return what surrounds the first change; personal data itself is not shown again."""
+def _excerpt(before: str, after: str) -> dict[str, str]:
+    """Return what surrounds the first change."""
     start, end, end_after = difference(before, after)
     left = max(0, start - EXAMPLE_CHARACTERS // 3)
     old = before[left : min(end, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
     new = after[left : min(end_after, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
-    return {"before": "…" if rule == "personal_data" else old, "after": new}
+    return {"before": old, "after": new}

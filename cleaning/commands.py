@@ -67,20 +67,18 @@ def review(argv: list[str]) -> int:
     return 0
 
 
-def difference(runs: list[Path], row_id: str) -> Iterator[str]:
+def difference(run: Path, row_id: str) -> Iterator[str]:
     """Give what each rule did to the rows with an id, as lines for a terminal; computed again from the input."""
     import polars as pl
 
-    for run in runs:
-        rows = ledger(run).filter(pl.col("id") == row_id).collect().to_dicts()
-        for found in replay(run, rows):
-            yield f"{run}: {found.row['source_file']} row {found.row['source_row']}: {found.row['status']}"
-            yield from (f"  hit {hit}" for hit in found.hits)
-            if not found.steps:
-                yield "  no rule changed it"
-            for step in found.steps:
-                yield f"  {step.rule} ({step.role})"
-                yield from (f"    {line}" for line in _changes(step.before, step.after))
+    for found in replay(run, ledger(run).filter(pl.col("id") == row_id).collect().to_dicts()):
+        yield f"{run}: {found.row['source_file']} row {found.row['source_row']}: {found.row['status']}"
+        yield from (f"  hit {rule}: {what}" for rule, what in found.hits)
+        if not found.steps:
+            yield "  no rule changed it"
+        for step in found.steps:
+            yield f"  {step.rule} ({step.role})"
+            yield from (f"    {line}" for line in _changes(step.before, step.after))
 
 
 def newest(folder: Path) -> Path:

@@ -40,9 +40,9 @@ def draw(run: Path, per_rule: int, *, rule: str | None = None, seed: int | None 
         own = [(what, row) for one, what, row in told if one == name]
         chosen += [(name, what, row) for what, row in own[:per_rule]]
     again = {_place(found.row): found for found in replay(run, _with_survivors(run, chosen))}
-    by_id = {found.row["id"]: found for found in again.values()}
+    repeated = _references(run) | {found.row["id"]: found.before for found in again.values()}
     for name, what, row in chosen:
-        yield _line(name, what, again[_place(row)], by_id.get(row["duplicate_of"]))
+        yield _line(name, what, again[_place(row)], repeated.get(row["duplicate_of"]))
 
 
 def _told(run: Path, seed: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -72,15 +72,22 @@ def _with_survivors(run: Path, chosen: Sequence[tuple[str, str, dict[str, Any]]]
     return list(rows.values())
 
 
-def _line(name: str, what: str, found: Replayed, repeated: Replayed | None) -> dict[str, Any]:
+def _references(run: Path) -> dict[str, list[str]]:
+    """Return the beginning of every reference that a row was found to hold, by its id."""
+    files = sorted((run / "run" / "work" / "reference").glob("*.parquet"))
+    found = (pl.read_parquet(file, columns=["reference_id", "reference_text"], glob=False) for file in files)
+    return {given: [text] for frame in found for given, text in frame.iter_rows()}
+
+
+def _line(name: str, what: str, found: Replayed, repeated: list[str] | None) -> dict[str, Any]:
     row = found.row
     line: dict[str, Any] = {"rule": name, "what": what, "clean_id": row["id"]}
     line |= {"source_file": row["source_file"], "source_row": row["source_row"], "clean_reasons": row["reasons"]}
     line["text"] = [text[:LONGEST] for text in found.before]
     steps = [step for step in found.steps if step.rule == name]
     line["changes"] = [{"before": s.before[:LONGEST], "after": s.after[:LONGEST]} for s in steps]
-    line["entries"] = [hit.split(": ", 1)[1] for hit in found.hits if hit.startswith(f"{name}: ")]
+    line["entries"] = [entry for rule, entry in found.hits if rule == name]
     if row["duplicate_of"]:
         line["duplicate_of"], line["similarity"] = row["duplicate_of"], row["similarity"]
-        line["duplicate_text"] = [text[:LONGEST] for text in repeated.before] if repeated else None
+        line["duplicate_text"] = [text[:LONGEST] for text in repeated] if repeated else None
     return line | COLUMNS

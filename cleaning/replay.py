@@ -43,11 +43,12 @@ class Replayed(NamedTuple):
     before: list[str]
     after: list[str]
     steps: list[Step]
-    hits: list[str]
+    hits: list[tuple[str, str]]
+    """(rule, what it found)"""
 
 
 def finished(run: Path) -> CleanConfig:
-    """Return the config of a finished cleaning run.
+    """Return the config of a finished cleaning run; its relative paths begin where it was started.
 
     Raises:
         UserError: there is none at that place.
@@ -57,12 +58,16 @@ def finished(run: Path) -> CleanConfig:
     if not isinstance(manifest, dict) or manifest.get("verb") != "clean":
         raise UserError("no finished cleaning run there", where=str(run), mend="posttrain status lists runs")
     config: CleanConfig = load_config(CleanConfig, run / "run" / "config.json")
-    return config
+    started = Path((read_json(run / "run" / "command.json") or {}).get("cwd", "."))
+    if started == Path.cwd():
+        return config
+    sources = config.input if isinstance(config.input, list) else [config.input]
+    return config.model_copy(update={"input": [started / source for source in sources]})
 
 
 def ledger(run: Path) -> pl.LazyFrame:
     """Return the ledger of a run."""
-    return pl.scan_parquet(str(run / "ledger" / "*.parquet"))
+    return pl.scan_parquet(sorted((run / "ledger").glob("*.parquet")), glob=False)
 
 
 def replay(run: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[Replayed]:
@@ -83,21 +88,17 @@ def replay(run: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[Replayed]:
     for partition, task in partitions_of(config):
         wanted = by_file.get(partition.relative, {})
         own = {number: row for number, row in wanted.items() if _holds(partition, number)}
-        if own:
-            _same_input(run, partition)
+        if own and (run / "ledger" / f"part-{partition.name}.parquet").exists():
             yield from _clean(config, partition, task, own)
+            for number in own:
+                del wanted[number]
+    if changed := [file for file, wanted in by_file.items() if wanted]:
+        mend, where = "put the input of that run back", ", ".join(sorted(changed))
+        raise UserError("the input changed since the run; its rows cannot be read again", where=where, mend=mend)
 
 
 def _holds(partition: Partition, number: int) -> bool:
     return partition.first_row <= number and (partition.rows is None or number < partition.first_row + partition.rows)
-
-
-def _same_input(run: Path, partition: Partition) -> None:
-    if not (run / "ledger" / f"part-{partition.name}.parquet").exists():
-        mend = "put the input of that run back"
-        raise UserError(
-            "the input changed since the run; its rows cannot be read again", where=partition.path, mend=mend
-        )
 
 
 def _clean(
@@ -110,7 +111,8 @@ def _clean(
         if len(found) == len(wanted):
             break
     read = read_texts(found, format_of(task))
-    done = apply_policy(read, config.policy)
+    refused = all(row["status"] == "quarantined" for row in wanted.values())
+    done = apply_policy(read, () if refused else config.policy)  # a policy may be why a whole partition was given up
     before = pl.DataFrame({"row": read.row, "text": read.text}, schema_overrides={"text": pl.String})
     for number, raw in enumerate(found):
         lines = done.texts.filter(pl.col("row") == number)
@@ -122,5 +124,5 @@ def _clean(
             before.filter(pl.col("row") == number)["text"].to_list(),
             lines["text"].to_list(),
             [Step(e["rule"], e["place"], roles[e["place"]], e["before"], e["after"]) for e in edits],
-            [f"{rule}: {what}" for rule, what in zip(hits["rule"], hits["what"], strict=True)],
+            list(zip(hits["rule"], hits["what"], strict=True)),
         )

@@ -117,7 +117,8 @@ def _kinds(passes: Sequence[dict[str, Any]]) -> list[Block]:
     """Say how much personal data became a placeholder; the data itself is shown nowhere."""
     kinds: Counter[str] = Counter()
     for found in passes:
-        kinds.update(found.get("kinds", {}).get("personal_data", {}))
+        for of_rule in found["kinds"].values():
+            kinds.update(of_rule)
     if not kinds:
         return [Paragraph(Text("None was found.", "没有发现个人信息。"))]
     caption = Text("replaced by placeholders such as <email>", "已替换为 <email> 一类的占位符")
@@ -127,6 +128,8 @@ def _kinds(passes: Sequence[dict[str, Any]]) -> list[Block]:
 def _shape(shape: Shape) -> list[Block]:
     """Draw rows by language and by length, before and after."""
     languages = sorted(shape["in"])
+    if not languages:
+        return [Paragraph(Text("No row could be read.", "没有可读的行。"))]
     sums = {when: [sum(shape[when].get(lang, {}).values()) for lang in languages] for when in shape}
     blocks: list[Block] = [
         _bars(Text("Rows by language", "各语言行数"), sums, [_LANGUAGES.get(one, one) for one in languages])

@@ -57,6 +57,7 @@ def inputs(config: CleanConfig) -> list[Path]:
         *(file.path for file in find_files(config.input)),
         *reference_files(duplicates.reference),
         *checked_earlier(duplicates),
+        *([config.tokenizer] if config.tokenizer else []),
     ]
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from cleaning.review import COLUMNS
 from cleaning.strata import allocate, drawn
 from utils.data.parquet_rows import row_as_json
+from utils.data.parsing import dump_row, parse_row
 
 SAMPLE_ROWS = 100
 _STRATUM = ("lang", "status", "reason")
@@ -67,7 +68,8 @@ def choose(parts: Sequence[Path], sizes: Iterable[Sequence[Any]]) -> pl.DataFram
     )
     ordered = found.sort("drawn", "part", "source_row")
     numbered = ordered.with_columns(pl.int_range(pl.len()).over(_STRATUM).alias("rank"))
-    wanted = pl.DataFrame([(*stratum, rows) for stratum, rows in given.items()], [*_STRATUM, "rows"], orient="row")
+    schema = {**dict.fromkeys(_STRATUM, pl.String), "rows": pl.Int64}
+    wanted = pl.DataFrame([(*stratum, rows) for stratum, rows in given.items()], schema, orient="row")
     return numbered.join(wanted, on=_STRATUM, how="inner", maintain_order="left").filter(
         pl.col("rank") < pl.col("rows")
     )
@@ -75,6 +77,8 @@ def choose(parts: Sequence[Path], sizes: Iterable[Sequence[Any]]) -> pl.DataFram
 
 def written(good: Path, bad: Path, chosen: pl.DataFrame, relative: str) -> list[tuple[int, bytes]]:
     """Return (drawn, line for review) of the chosen rows of one part: as they were written, and columns to fill in.
+
+    A row's own keys of the names that are given here (`lang`, …) are left out: no key may come twice.
 
     Args:
         good: the part's kept rows.
@@ -88,10 +92,18 @@ def written(good: Path, bad: Path, chosen: pl.DataFrame, relative: str) -> list[
         own = chosen.filter(pl.col("status") == status)
         found = _rows(path, own["nth"].to_list())
         for number, row, lang, nth in own.select("drawn", "source_row", "lang", "nth").iter_rows():
-            place = orjson.dumps({"source_file": relative, "source_row": row, "lang": lang})
-            line = place[:-1] + b"," + found[nth].strip()[1:-1] + b"," + orjson.dumps(COLUMNS)[1:]
-            lines.append((number, line))
+            place = {"source_file": relative, "source_row": row, "lang": lang}
+            written = orjson.dumps(place)[:-1] + b"," + _without(found[nth], {*place, *COLUMNS})[1:-1]
+            lines.append((number, written + b"," + orjson.dumps(COLUMNS)[1:]))
     return lines
+
+
+def _without(line: bytes, names: set[str]) -> bytes:
+    """Return a row without some keys; as it lies there when it has none of them."""
+    row = parse_row(line.strip()).row
+    if row is None or row.keys().isdisjoint(names):
+        return line.strip()
+    return dump_row({key: value for key, value in row.items() if key not in names})
 
 
 def _rows(path: Path, wanted: Sequence[int]) -> dict[int, bytes]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit, void
-from numba.types import Array, boolean, int32, int64, uint8, uint64  # type: ignore[attr-defined]
+from numba.types import Array, boolean, int32, int64, uint8, uint16, uint64  # type: ignore[attr-defined]
 
 from cleaning import characters as kinds
 from cleaning.characters import Classes
@@ -23,6 +23,8 @@ BITS = 64
 _CLASSES = 256
 _LONGEST_RUN = 9
 _LONGEST_NUMBER = 32
+_WINDOW = 4
+_MIX = 0x9E3779B1
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Trigger:
         runs: a set and how often one and the same character of it stands in a row (2 to 8).
         opens: classes of the text's first character.
         closes: classes of its last one.
+        literals: pieces of text, in any case of ASCII letters; each has at least four bytes in UTF-8.
         digits: so many ASCII digits in a number; single blanks, hyphens and dots inside it do not end it.
         pattern: asked, in the linear-time engine, of the texts that passed the above (of all texts when that is
             empty).
@@ -46,13 +49,15 @@ class Trigger:
     runs: tuple[tuple[Classes, int], ...] = ()
     opens: Classes = frozenset()
     closes: Classes = frozenset()
+    literals: tuple[str, ...] = ()
     digits: int = 0
     pattern: str | None = None
 
     @property
     def asks_all(self) -> bool:
         """Tell whether the scan excludes no text."""
-        return not (self.characters or self.pairs or self.runs or self.opens or self.closes or self.digits)
+        named = self.characters or self.pairs or self.runs or self.opens or self.closes
+        return not (named or self.literals or self.digits)
 
 
 class Scan(NamedTuple):
@@ -84,6 +89,12 @@ class _Tables(NamedTuple):
     opens: np.ndarray  # uint64 (256,)
     closes: np.ndarray  # uint64 (256,)
     digits: np.ndarray  # uint64 (33,)
+    filled: np.ndarray  # uint64 (1024,): a bit for each entry of `window` that is not 0
+    window: np.ndarray  # uint16 (65536,): by the hash of a literal's last four bytes, 1 + its number
+    following: np.ndarray  # uint16 (n,): 1 + the number of another literal of this hash, 0 for none
+    literal_ends: np.ndarray  # int64 (n + 1,)
+    literals: np.ndarray  # uint8: their bytes, end to end
+    sought: np.ndarray  # uint64 (n,)
 
 
 class Scanner:
@@ -103,16 +114,39 @@ class Scanner:
         """Scan texts, in order."""
         import pyarrow as pa
 
-        column = pa.array(texts, pa.large_string())
-        _, offsets, data = column.buffers()
         size = len(texts)
         signs, counts = np.zeros(size, np.uint64), np.zeros((size, len(COUNTS)), np.int32)
-        if size:
-            ends = np.frombuffer(offsets, np.int64, size + 1)
-            held = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-            classes = (kinds.class_table(), kinds.other_script_table(), _COUNTED, _IS_CLOSER, _ABOVE)
-            _scan(held, ends, *classes, *self._tables, signs, counts)
+        lengths = np.fromiter(map(len, texts), np.int64, size)
+        held = pa.array(texts, pa.large_string()).buffers()[2]
+        data = np.frombuffer(held, np.uint8) if held is not None and held.size else np.zeros(0, np.uint8)
+        classes = (kinds.class_table(), kinds.other_script_table(), _COUNTED, _IS_CLOSER, _ABOVE)
+        _scan(data, lengths, *classes, *self._tables, signs, counts)
         return Scan(signs, counts)
+
+
+def _windows(triggers: Sequence[Trigger]) -> tuple[np.ndarray, ...]:
+    """Return the tables of all literals; one is looked for where its last four bytes are, in lower case.
+
+    Raises:
+        ValueError: one is shorter.
+
+    """
+    sought: dict[bytes, int] = {}
+    for at, trigger in enumerate(triggers):
+        for literal in trigger.literals:
+            encoded = literal.encode().lower()  # bytes: ASCII letters alone
+            if len(encoded) < _WINDOW:
+                raise ValueError(f"{literal!r} has less than {_WINDOW} bytes")
+            sought[encoded] = sought.get(encoded, 0) | 1 << at
+    window, following = np.zeros(1 << 16, np.uint16), np.zeros(len(sought) + 1, np.uint16)
+    for place, encoded in enumerate(sought):
+        slot = (int.from_bytes(encoded[-_WINDOW:], "big") * _MIX & 0xFFFFFFFF) >> 16
+        following[place] = window[slot]
+        window[slot] = place + 1
+    filled = np.packbits(window != 0, bitorder="little").view(np.uint64)
+    ends = np.cumsum([0, *map(len, sought)], dtype=np.int64)
+    held = np.frombuffer(b"".join(sought) + b"\0", np.uint8).copy()
+    return filled, window, following, ends, held, np.array([*sought.values(), 0], np.uint64)
 
 
 def _compile(triggers: Sequence[Trigger]) -> _Tables:
@@ -123,6 +157,7 @@ def _compile(triggers: Sequence[Trigger]) -> _Tables:
         np.zeros(_CLASSES, np.uint64),
         np.zeros(_CLASSES, np.uint64),
         np.zeros(_LONGEST_NUMBER + 1, np.uint64),
+        *_windows(triggers),
     )
     for at, trigger in enumerate(triggers):
         bit = np.uint64(1 << at)
@@ -174,18 +209,48 @@ _BYTES = Array(uint8, 1, "C", readonly=True)
 _WORDS64, _TABLE64 = Array(uint64, 1, "C"), Array(uint64, 2, "C")
 
 
+@njit(int64(int64), cache=True, nogil=True)
+def _lower(code):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return code + 32 if 65 <= code <= 90 else code
+
+
+@njit(
+    uint64(
+        _BYTES, int64, int64, int64, Array(uint16, 1, "C"), Array(uint16, 1, "C"), Array(int64, 1, "C"),
+        Array(uint8, 1, "C"), _WORDS64,
+    ),
+    cache=True, nogil=True, boundscheck=False,
+)  # fmt: skip
+def _literals_before(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    data, start, at, slot, window, following, literal_ends, literals, sought
+):
+    """Return the bits of the literals of a slot that end at a place of the text that begins at `start`."""
+    found, number = np.uint64(0), np.int64(window[slot])
+    while number:
+        last, back = literal_ends[number], 1
+        size = last - literal_ends[number - 1]
+        if size <= at - start:
+            while back <= size and _lower(np.int64(data[at - back])) == literals[last - back]:
+                back += 1
+            if back > size:
+                found |= sought[number - 1]
+        number = np.int64(following[number - 1])
+    return found
+
+
 @njit(
     void(
-        _BYTES, Array(int64, 1, "C", readonly=True), Array(uint8, 1, "C"), Array(boolean, 1, "C"),
+        _BYTES, Array(int64, 1, "C"), Array(uint8, 1, "C"), Array(boolean, 1, "C"),
         Array(uint8, 1, "C"), Array(boolean, 1, "C"), Array(uint8, 1, "C"),
-        _WORDS64, _TABLE64, _TABLE64, _WORDS64, _WORDS64, _WORDS64, _WORDS64,
-        Array(int32, 2, "C"),
+        _WORDS64, _TABLE64, _TABLE64, _WORDS64, _WORDS64, _WORDS64,
+        _WORDS64, Array(uint16, 1, "C"), Array(uint16, 1, "C"), Array(int64, 1, "C"), Array(uint8, 1, "C"), _WORDS64,
+        _WORDS64, Array(int32, 2, "C"),
     ),
     cache=True, nogil=True, boundscheck=False,
 )  # fmt: skip
 def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
     data,
-    ends,
+    lengths,
     class_of,
     is_other,
     counted,
@@ -197,36 +262,51 @@ def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
     opens,
     closes,
     digit_bits,
+    filled,
+    window,
+    following,
+    literal_ends,
+    literals,
+    sought,
     signs,
     counts,
 ):
     # long: one loop over characters that must stay in one function to be compiled into one
-    for text in range(ends.size - 1):
-        at, end = ends[text], ends[text + 1]
+    at = 0
+    for text in range(lengths.size):
         found = np.uint64(0)
         own = counts[text]
-        before, run, number, longest, length, word = np.int64(-1), 0, 0, 0, 0, False
-        while at < end:
+        before, run, number, longest, word = np.int64(-1), 0, 0, 0, False
+        four, start = 0, at
+        for _ in range(lengths[text]):
             code = np.int64(data[at])
             if code < 0x80:
-                at += 1
                 kind = code
+                four = (four << 8 | code + 32 * (64 < code < 91)) & 0xFFFFFFFF
+                at += 1
             else:
+                second = np.int64(data[at + 1])
                 if code < 0xE0:
-                    code = ((code & 0x1F) << 6) | (data[at + 1] & 0x3F)
+                    four = (four << 16 | code << 8 | second) & 0xFFFFFFFF
+                    code = (code & 0x1F) << 6 | second & 0x3F
                     at += 2
                 elif code < 0xF0:
-                    code = ((code & 0x0F) << 12) | (np.int64(data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F)
+                    third = np.int64(data[at + 2])
+                    four = (four << 24 | code << 16 | second << 8 | third) & 0xFFFFFFFF
+                    code = (code & 0x0F) << 12 | (second & 0x3F) << 6 | third & 0x3F
                     at += 3
                 else:
-                    high = ((code & 0x07) << 18) | (np.int64(data[at + 1] & 0x3F) << 12)
-                    code = high | (np.int64(data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F)
+                    third, fourth = np.int64(data[at + 2]), np.int64(data[at + 3])
+                    four = code << 24 | second << 16 | third << 8 | fourth
+                    code = (code & 0x07) << 18 | (second & 0x3F) << 12 | (third & 0x3F) << 6 | fourth & 0x3F
                     at += 4
                 kind = np.int64(class_of[code] if code < 0x20000 else above[0 if code <= 0x323AF else 1])
                 if code < 0x20000 and is_other[code]:
                     own[_OTHER] += 1
-            length += 1
             found |= single[kind]
+            slot = ((four * _MIX) & 0xFFFFFFFF) >> 16
+            if filled[slot >> 6] >> np.uint64(slot & 63) & np.uint64(1):
+                found |= _literals_before(data, start, at, slot, window, following, literal_ends, literals, sought)
             column = counted[kind]
             own[column] += 1
             if before >= 0:
@@ -258,7 +338,7 @@ def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
             found |= closes[before]
             if before == _STOP:
                 own[_SENTENCES] += 1
-        own[0] = length
+        own[0] = lengths[text]
         own[_HAN_COUNT] += own[_COMMON] + own[_LESS]
         found |= digit_bits[min(longest, 32)]
         signs[text] = found

@@ -36,8 +36,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def calm(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The undisturbed run over `rows`."""
     folder = tmp_path_factory.mktemp("calm")
-    command = [sys.executable, "-P", str(ROOT / "posttrain.py"), *clean_arguments(rows), "--quiet"]
-    subprocess.run(command, cwd=folder, check=True, timeout=300)
+    run_to_end(clean_arguments(rows), folder)
     return folder / "out"
 
 
@@ -109,6 +108,12 @@ def clean_arguments(rows: Path, *more: str) -> list[str]:
     chosen = [f"input={rows}", "output=out", "policy=default-instruction", "executor=local", "workers=2"]
     chosen += ["partition_bytes=16384", "quarantine_limit=0.01", *more]
     return ["clean", *(word for one in chosen for word in ("--set", one))]
+
+
+def run_to_end(arguments: list[str], folder: Path) -> None:
+    """Run `posttrain …` in a folder; it must end well."""
+    command = [sys.executable, "-P", str(ROOT / "posttrain.py"), *arguments, "--quiet"]
+    subprocess.run(command, cwd=folder, check=True, timeout=300)
 
 
 def content(run: Path) -> dict[str, bytes]:

@@ -5,14 +5,24 @@ import shutil
 
 import pytest
 
-from tests.faults.conftest import clean_arguments, content, copy_checkout
+from tests.faults.conftest import clean_arguments, content, copy_checkout, run_to_end
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, rows):
+    """A folder with a copy of the rows, and their finished run in `out`."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copytree(rows, folder / "rows")
+    run_to_end(clean_arguments(folder / "rows"), folder)
+    return folder
 
 
 @pytest.fixture
-def finished(tmp_path, rows, calm):
-    """A copy of the rows, and of their finished run in `out`: where either lies says nothing of what it is."""
-    shutil.copytree(calm, tmp_path / "out")
-    return shutil.copytree(rows, tmp_path / "rows")
+def finished(made, rows, tmp_path):
+    """The run in `out` of this test, and the rows as they were before it."""
+    shutil.copytree(made / "out", tmp_path / "out")
+    shutil.rmtree(made / "rows")
+    return shutil.copytree(rows, made / "rows")
 
 
 def test_same_again_is_done_already(finished, tmp_path, posttrain):

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,10 @@ class Key:
             if stored["config"].get(name) != self.config.get(name)
         ]
         if self.other_inputs(stored):
-            now = {entry["path"]: _content(entry) for entry in self.inputs}
-            then = {entry["path"]: _content(entry) for entry in stored["inputs"]}
-            found += [f"input {path}" for path in sorted({*now, *then}) if now.get(path) != then.get(path)]
+            now, then = (Counter(map(_content, inputs)) for inputs in (self.inputs, stored["inputs"]))
+            entries = [*self.inputs, *stored["inputs"]]
+            odd = {entry["path"] for entry in entries if now[_content(entry)] != then[_content(entry)]}
+            found += [f"input {path}" for path in sorted(odd)]
         code = {*self.code, *stored["code"]}
         return found + [f"code {name}" for name in sorted(code) if self.code.get(name) != stored["code"].get(name)]
 
@@ -69,9 +71,9 @@ class Key:
         return sorted(map(_content, self.inputs)) != sorted(map(_content, stored["inputs"]))
 
 
-def _content(entry: dict[str, Any]) -> list[str]:
+def _content(entry: dict[str, Any]) -> tuple[str, str]:
     """Return what counts of an input: its content, and a file's name, which the ledger repeats; never where it lies."""
-    return [entry["sha256"], "" if entry.get("directory") else Path(entry["path"]).name]
+    return entry["sha256"], "" if entry.get("directory") else Path(entry["path"]).name
 
 
 def make_key(config: RunConfig, paths: list[Path], module: str) -> Key:
