@@ -27,6 +27,7 @@ from utils.data.inputs import InputFile, find_files, overlaps, survey
 from utils.data.partitions import Partition, plan_partitions
 from utils.data.reading import read_partition
 from utils.errors import UserError
+from utils.runs.config import paths_in
 from utils.runs.directory import Run
 
 __all__ = ["assemble", "dry_run", "first_pass", "inputs", "report", "second_pass", "work"]
@@ -58,6 +59,7 @@ def inputs(config: CleanConfig) -> list[Path]:
         *reference_files(duplicates.reference),
         *checked_earlier(duplicates),
         *([config.tokenizer] if config.tokenizer else []),
+        *(path for rule in config.policy for path in paths_in(rule)),
     ]
 
 

@@ -39,7 +39,7 @@ def outcomes(run: Path) -> dict[Place, Outcome]:
     """Return what a finished run made of each row: its line in the ledger and, if it was kept, its `texts`."""
     import polars as pl
 
-    ledger = pl.read_parquet(sorted((run / "ledger").glob("*.parquet"))).sort("source_file", "source_row")
+    ledger = pl.read_parquet(sorted((run / "ledger").glob("*.parquet")), glob=False).sort("source_file", "source_row")
     found = {(row["source_file"], row["source_row"]): row for row in ledger.iter_rows(named=True)}
     kept: dict[str, list[Place]] = defaultdict(list)
     for place, row in found.items():

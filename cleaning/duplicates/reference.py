@@ -127,7 +127,7 @@ class References:
         from cleaning.duplicates.overlaps import index_of
         from cleaning.duplicates.shingles import shingle_sets
 
-        self.frame = pl.read_parquet(path)
+        self.frame = pl.read_parquet(path, glob=False)
         self.frame = self.frame.with_columns(comparable(self.frame["text"]))
         self.threshold, self.containment = threshold, containment
         size = pl.col("folded").str.count_matches(_CJK) / _CJK_CHARACTERS

@@ -24,9 +24,13 @@ Match = re.Match[str]
 
 
 class Form(NamedTuple):
-    """A kind of personal data: one of `needs`, if any, is in every text that has it; group `value` is replaced."""
+    """A kind of personal data; group `value` is replaced.
 
-    needs: tuple[str, ...]
+    Every text that has it has one of `needs`, or, where that is an expression, a match of it: asked first, both spare
+    most texts the search.
+    """
+
+    needs: tuple[str, ...] | re.Pattern[str]
     pattern: re.Pattern[str]
     is_meant: Callable[[Match], bool]
     value: str | int = 0
@@ -242,14 +246,18 @@ def _is_anything(match: Match) -> bool:
     return True
 
 
+SEVEN_DIGITS = re.compile(r"[0-9](?:[ ()（）.-]{0,2}[0-9]){6}")
+_FOURTEEN_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){13}")
+_EIGHTEEN_SIGNS = re.compile(r"[0-9][0-9]{6}[0-9A-Z]{10}")
+
 FORMS: dict[Kind, Form] = {
     "api_key": Form(_KEY_NEEDS, _API_KEY, _is_key),
     "email": Form(("@",), _EMAIL, _is_anything),
-    "cn_id": Form((), _CN_ID, _is_id),
-    "credit_code": Form((), _CREDIT_CODE, lambda match: is_credit_code(match.group())),
-    "bank_card": Form((), _BANK_CARD, _is_card),
+    "cn_id": Form(_FOURTEEN_DIGITS, _CN_ID, _is_id),
+    "credit_code": Form(_EIGHTEEN_SIGNS, _CREDIT_CODE, lambda match: is_credit_code(match.group())),
+    "bank_card": Form(_FOURTEEN_DIGITS, _BANK_CARD, _is_card),
     "qq": Form(("QQ", "qq", "Qq", "qQ", "扣扣", "企鹅号", "Q群", "q群", "加Q", "加q"), _QQ, _is_anything, "value"),
-    "phone": Form((), _PHONE, _is_phone),
+    "phone": Form(SEVEN_DIGITS, _PHONE, _is_phone),
     "wechat_id": Form(_WECHAT_NEEDS, _WECHAT, _is_wechat_id, "value"),
     "ip": Form((".",), _IP, _is_address),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import ClassVar, Literal, get_args
 
-from cleaning.characters import DIGITS, HAN, LETTERS, of
-from cleaning.personal.kinds import DOCUMENTATION, FORMS, Form, Kind, Match
+from cleaning.characters import DIGITS, LETTERS, of
+from cleaning.personal.kinds import DOCUMENTATION, FORMS, SEVEN_DIGITS, Form, Kind, Match
 from cleaning.protect import CODE, MATHS
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.scan import Trigger
@@ -17,6 +17,10 @@ _PATTERN = (
     r"(?i:qq|[vw]x)|扣扣|企鹅|Q[群0-9]|(?i:微信|薇信|威信|v信|加微|加v ?[:：]|wechat|weixin)|公众号|wxid_|"
     r"sk-|A[KS]IA|gh[pousr]_|github_|glpat-|hf_|AIza|xox[a-z]-|k_live_|k_test_|eyJ"
 )
+_LITERALS = (
+    "微信", "薇信", "威信", "v信", "加微", "加v", "公众号", "wechat", "weixin", "wxid_", "扣扣", "企鹅", "q群",
+    "akia", "asia", "github_", "glpat-", "aiza", "k_live_", "k_test_", *(f"xox{kind}-" for kind in "abeoprs"),
+)  # fmt: skip
 
 
 class PersonalData(EditRule):
@@ -36,24 +40,34 @@ class PersonalData(EditRule):
 
     @property
     def trigger(self) -> Trigger:
-        """An address, a number of four digits, a word before a name, or the prefix of a key."""
-        word = LETTERS | DIGITS
-        names = ((HAN | of(":："), LETTERS | of("_ ")), (of("eE"), of("C")))
-        keys = tuple(
-            (of(one), of(two)) for one, two in ("k-", "d_", "KI", "SI", "p_", "o_", "u_", "s_", "r_", "k_", "b_")
+        """An address, a number of seven digits, dotted digits, a word before a name, or the prefix of a key."""
+        pairs = (
+            (LETTERS | DIGITS | of("._-+%"), of("@")),
+            (of("."), DIGITS),
+            (of(")）"), DIGITS),
+            (DIGITS, of("(（")),
+            (of("qQ"), of("qQ") | DIGITS),
+            (of("vVwW"), of("xX")),
+            (of("k"), of("-")),
+            (of("pousrf"), of("_")),
+            (of("y"), of("J")),
         )
-        more = ((of("t"), of("-")), (of("f"), of("_")), (of("I"), of("z")), (of("o"), of("x")), (of("y"), of("J")))
-        addresses = (word | of("._-+%"), of("@"))
-        return Trigger(pairs=(addresses, *names, *keys, *more), digits=4, pattern=_PATTERN)
+        return Trigger(pairs=pairs, literals=_LITERALS, digits=7, pattern=_PATTERN)
 
     def apply(self, segments: Segments) -> Edited:
         """Replace each kind, in the order of `FORMS`."""
         kinds: Counter[str] = Counter()
         texts, counts = [], []
+        forms = [(kind, form) for kind, form in FORMS.items() if kind in self.kinds]
         for text in segments.texts:
             before = kinds.total()
-            for kind, form in FORMS.items():
-                if kind in self.kinds and (not form.needs or any(map(text.__contains__, form.needs))):
+            numbers = SEVEN_DIGITS.search(text) is not None
+            for kind, form in forms:
+                if isinstance(form.needs, tuple):
+                    sought = any(map(text.__contains__, form.needs))
+                else:
+                    sought = numbers and form.needs.search(text) is not None
+                if sought:
                     text = self._replaced(text, kind, form, kinds)
             texts.append(text)
             counts.append(kinds.total() - before)

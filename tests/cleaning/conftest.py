@@ -13,7 +13,8 @@ from tests.support.cleaning import clean_here, write_rows
 ASKED = "请用不超过两百字介绍一下长江三峡的形成过程，并说明葛洲坝工程在当年的作用与今天的意义。"
 ANSWER = "三峡由江水切穿隆起的山地而成，两岸石灰岩与砂岩软硬相间，峡谷与宽谷交替出现，险滩极多。"
 QUOTED = "Name three rivers that rise in the Alps and say into which sea each of them flows."
-POLICY = "[{rule: valid_characters}, {rule: html}, {rule: personal_data}, {rule: minimum_length, characters: 1}, LIST]"
+POLICY = """[{rule: valid_characters}, {rule: html}, {rule: personal_data},
+    {rule: minimum_length, characters: 1, answers: together}, LIST]"""
 ROWS = [
     {"instruction": "What is tea?", "output": "<p>Tea is a drink.</p>", "n": 1.50},
     {"instruction": "怎么联系你？", "output": "请打\u200b电话 13800138000 找我。"},
@@ -41,9 +42,9 @@ def made_run(folder: Path, source: Path | None = None, *settings: str) -> Path:
     pq.write_table(pages, folder / "in" / "deep.parquet")
     write_rows(folder / "asked.jsonl", [{"prompt": QUOTED}])
     (folder / "bad.txt").write_text("casino=>gambling\npoker=>gambling\n")
-    listed = f"{{rule: blacklist, lists: [{folder / 'bad.txt'}]}}"
+    listed = f"{{rule: blacklist, lists: ['{folder / 'bad.txt'}']}}"
     given = [f"policy={POLICY.replace('LIST', listed)}", "duplicates.near={threshold: 0.7}", "quarantine_limit=0.5"]
-    given += [f"duplicates.reference={{files: [{folder / 'asked.jsonl'}], text_field: prompt}}", "name=small"]
+    given += [f"duplicates.reference={{files: ['{folder / 'asked.jsonl'}'], text_field: prompt}}", "name=small"]
     clean_here(source, folder / "out", *given, *settings)
     return folder / "out"
 
