@@ -127,7 +127,7 @@ def machine() -> str:
     if info.exists() and (found := re.search(r"model name\s*:\s*(.+)", info.read_text())):
         model = found[1]
     memory = psutil.virtual_memory().total / 2**30
-    names = ("numba", "polars", "pyarrow", "numpy", "ahocorasick-rs", "datasketch")
+    names = ("numba", "polars", "pyarrow", "numpy", "datasketch")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     return f"{model}, {psutil.cpu_count()} cores, {memory:.0f} GiB; Python {platform.python_version()}, {versions}"
 

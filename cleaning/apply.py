@@ -161,15 +161,17 @@ def _draft(rule: EditRule, before: list[str], texts: Texts, found: np.ndarray) -
     opened, rows = _opened(protected, texts.scan.signs[found]), texts.row[found]
     whole, parted = np.flatnonzero(opened == 0).tolist(), np.flatnonzero(opened).tolist()
     pieces = cut([before[nth] for nth in parted], protected, opened[parted].tolist())
-    of_pieces = np.repeat(rows[parted], [len(kept) + 1 for kept in pieces.kept]).tolist()
+    owners = np.array(whole + [nth for nth, own in zip(parted, pieces.kept, strict=True) for _ in range(len(own) + 1)])
+    owners = owners.astype(np.int64)
     edges = [True] * len(whole)
     edited = rule.apply(
         Segments(
             [before[nth] for nth in whole] + pieces.free,
             edges + pieces.opens,
             edges + pieces.closes,
-            rows[whole].tolist() + of_pieces,
+            rows[owners].tolist(),
             texts.fields,
+            [texts.role[at] for at in found[owners]],
         )
     )
     after, counts = list(before), [0] * len(before)

@@ -277,7 +277,7 @@ def _scan(  # type: ignore[no-untyped-def]  # noqa: ANN202, C901
         found = np.uint64(0)
         own = counts[text]
         before, run, number, longest, word = np.int64(-1), 0, 0, 0, False
-        four, start = 0, at
+        four, start = np.int64(0), at
         for _ in range(lengths[text]):
             code = np.int64(data[at])
             if code < 0x80:

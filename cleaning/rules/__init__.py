@@ -35,6 +35,7 @@ from cleaning.rules.mixed_scripts import MixedScripts
 from cleaning.rules.mojibake import Mojibake
 from cleaning.rules.mojibake_ratio import MojibakeRatio
 from cleaning.rules.personal_data import PersonalData
+from cleaning.rules.placeholder_input import PlaceholderInput
 from cleaning.rules.platform_counts import PlatformCounts
 from cleaning.rules.question_mark import QuestionMark
 from cleaning.rules.quote_style import QuoteStyle
@@ -94,6 +95,7 @@ Rule = Annotated[
     | Lottery
     | MarkdownImages
     | Mentions
+    | PlaceholderInput
     | PlatformCounts
     | ReferenceSection
     | Url

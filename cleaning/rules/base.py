@@ -35,8 +35,8 @@ LinearPattern = Annotated[str, AfterValidator(_linear_pattern)]
 class Segments(NamedTuple):
     """Free segments of texts: all that a rule may change.
 
-    `opens`/`closes` tell whether a segment begins or ends its text, `row` its row, and `fields[row]` is that row as
-    it was read.
+    `opens`/`closes` tell whether a segment begins or ends its text, `row` its row, `role` who speaks, and
+    `fields[row]` is that row as it was read.
     """
 
     texts: list[str]
@@ -44,6 +44,7 @@ class Segments(NamedTuple):
     closes: list[bool]
     row: Sequence[int] = ()
     fields: Sequence[dict[str, Any] | None] = ()
+    role: Sequence[str] = ()
 
 
 class Edited(NamedTuple):

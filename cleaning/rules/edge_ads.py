@@ -18,7 +18,8 @@ from cleaning.scan import Trigger
 if TYPE_CHECKING:
     from cleaning.phrase_search import PhraseSearch
 
-_SENTENCE = re.compile(r"[^。！？!?；;…\n]*+(?:[。！？!?；;…]++[”’」』）)\"]*+\n*+|\n++|\Z)")
+# A full stop ends a sentence before a blank; one of an abbreviation too, which cuts less.
+_SENTENCE = re.compile(r"(?:[^。！？!?；;….\n]++|\.(?![ \n]|\Z))*+(?:[。！？!?；;….]++[”’」』）)\"]*+ *+\n*+|\n++|\Z)")
 _MOST_IN_PATTERN = 1500
 """The engine limits the size of an expression; longer lists are searched for in every text."""
 LONGEST = 200
@@ -33,7 +34,7 @@ class EdgeAds(EditRule):
 
     rule: Literal["edge_ads"] = "edge_ads"
     phrases: tuple[str, ...] = Field(default=("edge_wechat",), min_length=1)
-    """Lists of phrases: own ones by name (edge_wechat, edge_ebook, edge_law), others by path."""
+    """Lists of phrases: own ones by name (edge_wechat, edge_en, edge_ebook, edge_law), others by path."""
     stop_after: int = Field(default=3, ge=1, le=5)
     """So many sentences without a phrase end the walk."""
     ends: Literal["both", "head", "tail"] = "both"

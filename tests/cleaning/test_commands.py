@@ -65,7 +65,9 @@ def test_a_filled_sample_becomes_precision_per_rule_and_entry(
     shown = said(capsys, "clean", "review", tmp_path / "filled").splitlines()
     assert shown[-1] == "1 lines without a verdict"
     told = {tuple(line.split()[:3]): line for line in shown[:-1]}
-    assert told["rule", "html", "n=4"].endswith("insufficient") and "1.000 [0.510, 1.000]" in told["rule", "html", "n=4"]
+    assert (
+        told["rule", "html", "n=4"].endswith("insufficient") and "1.000 [0.510, 1.000]" in told["rule", "html", "n=4"]
+    )
     assert told["rule", "blacklist", "n=39"].endswith("measured")
     assert told["entry", "poker=>gambling", "n=20"].endswith("suspend")
     assert told["entry", "casino=>gambling", "n=19"].endswith("insufficient"), "nineteen suspend nothing"

@@ -41,7 +41,12 @@ def test_a_line_has_the_texts_as_they_came_in_and_what_the_rule_did(finished: Pa
     told = by_rule(finished, "personal_data")
     assert told["text"] == ["怎么联系你？", "请打\u200b电话 13800138000 找我。"]
     assert told["changes"] == [{"before": "请打电话 13800138000 找我。", "after": "请打电话 <phone> 找我。"}]
-    assert (told["source_file"], told["source_row"], told["what"], told["clean_reasons"]) == ("a.jsonl", 1, "changed", [])
+    assert (told["source_file"], told["source_row"], told["what"], told["clean_reasons"]) == (
+        "a.jsonl",
+        1,
+        "changed",
+        [],
+    )
     told = by_rule(finished, "blacklist")
     assert told["entries"] == ["casino=>gambling", "casino=>gambling", "poker=>gambling"]
     assert by_rule(finished, "minimum_length")["entries"] == []

@@ -42,7 +42,9 @@ def test_the_steps_lead_from_what_came_in_to_what_came_out(finished: Path) -> No
             texts[step.place] = step.after
         assert texts == one.after
         assert [edit["rule"] for edit in row["edits"]] == list(dict.fromkeys(step.rule for step in one.steps))
-    by_row = {one.row["source_row"]: one for one in replay(finished, [r for r in rows if r["source_file"] == "a.jsonl"])}
+    by_row = {
+        one.row["source_row"]: one for one in replay(finished, [r for r in rows if r["source_file"] == "a.jsonl"])
+    }
     assert list(by_row) == list(range(10)), "in the order of the input"
     assert [(s.rule, s.role) for s in by_row[1].steps] == [
         ("valid_characters", "assistant"),

@@ -84,7 +84,7 @@ DIRT: dict[str, Dirt] = {
     "title_heading": Dirt("标题", f"{PROSE}\n\n", f"\n\n{PROSE}", row={"title": "标题"}),
 }
 # Rules whose business is a row, not a text: they protect nothing, and their own tests say what they leave.
-OF_ROWS = {"infobox", "low_quality_turns"}
+OF_ROWS = {"infobox", "low_quality_turns", "placeholder_input"}
 
 # Rules on punctuation, blanks and repetition leave numbers alone, by the kind or by their own expressions.
 NUMBERS = {

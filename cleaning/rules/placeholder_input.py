@@ -1,0 +1,48 @@
+"""An input that only says that there is none: `No input`, `<noinput>`, `无输入`."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Literal
+
+from cleaning.rules.base import Edited, EditRule, Segments
+from cleaning.scan import Trigger
+
+# What models wrote in place of an empty input when they made Alpaca and its translations.
+_NONE = re.compile(
+    r"[\s\\<‹《(（\[【\"'“]*+(?:no ?input(?: (?:is |was )?(?:required|needed|necessary|provided|given))?"
+    r"|(?:无需?|没有|不需要|未提供)(?:任何)?输入(?:内容)?|无需?任何输入|没有提供输入)[\s\\>›》)）\]】\"'”.。]*+",
+    re.IGNORECASE,
+)
+_FIELDS = ("input", "context")
+
+
+class PlaceholderInput(EditRule):
+    """Empties the field `input` or `context` of a row where all of it is such a word; no other text is touched."""
+
+    protected: ClassVar[frozenset[str]] = frozenset()
+
+    rule: Literal["placeholder_input"] = "placeholder_input"
+
+    @property
+    def trigger(self) -> Trigger:
+        """One of the words."""
+        return Trigger(literals=("no input", "noinput", "输入"))
+
+    def apply(self, segments: Segments) -> Edited:
+        """Compare whole texts with the row's fields: an instruction or an answer may say the same and mean it."""
+        texts, counts = list(segments.texts), [0] * len(segments.texts)
+        whole = [
+            o and c and role == "user"
+            for o, c, role in zip(segments.opens, segments.closes, segments.role, strict=True)
+        ]
+        for at, row in enumerate(segments.row):
+            if whole[at] and _NONE.fullmatch(texts[at]) and self._is_input(segments, row, texts[at]):
+                texts[at], counts[at] = "", 1
+        return Edited(texts, counts)
+
+    def _is_input(self, segments: Segments, row: int, text: str) -> bool:
+        """Tell whether the text is that field's; rules before this one may have changed it at its ends."""
+        fields = segments.fields[row] or {}
+        values = (fields.get(name) for name in _FIELDS)
+        return any(isinstance(value, str) and _NONE.fullmatch(value) and text.strip() in value for value in values)
