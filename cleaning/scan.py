@@ -9,7 +9,6 @@ rules there are; a text without a rule's bit cannot be changed by that rule.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from numba import njit, void
 from numba.types import Array, boolean, int32, int64, uint8, uint16, uint64  # type: ignore[attr-defined]
 
 from cleaning import characters as kinds
-from cleaning.characters import Classes
+from cleaning.trigger import Trigger
 
 BITS = 64
 _CLASSES = 256
@@ -25,39 +24,6 @@ _LONGEST_RUN = 9
 _LONGEST_NUMBER = 32
 _WINDOW = 4
 _MIX = 0x9E3779B1
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """What a text must have for a rule to change it: any one of these.
-
-    Args:
-        characters: classes that occur anywhere.
-        pairs: a character of the first set followed at once by one of the second.
-        runs: a set and how often one and the same character of it stands in a row (2 to 8).
-        opens: classes of the text's first character.
-        closes: classes of its last one.
-        literals: pieces of text, in any case of ASCII letters; each has at least four bytes in UTF-8.
-        digits: so many ASCII digits in a number; single blanks, hyphens and dots inside it do not end it.
-        pattern: asked, in the linear-time engine, of the texts that passed the above (of all texts when that is
-            empty).
-
-    """
-
-    characters: Classes = frozenset()
-    pairs: tuple[tuple[Classes, Classes], ...] = ()
-    runs: tuple[tuple[Classes, int], ...] = ()
-    opens: Classes = frozenset()
-    closes: Classes = frozenset()
-    literals: tuple[str, ...] = ()
-    digits: int = 0
-    pattern: str | None = None
-
-    @property
-    def asks_all(self) -> bool:
-        """Tell whether the scan excludes no text."""
-        named = self.characters or self.pairs or self.runs or self.opens or self.closes
-        return not (named or self.literals or self.digits)
 
 
 class Scan(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("utils", "cleaning", "data_pipeline", "postraining_sft", "postraining_dpo", "rounds")
-HEAVY = ("torch", "transformers", "trl", "deepspeed", "ray", "sklearn", "vllm")
+HEAVY = ("torch", "transformers", "trl", "deepspeed", "ray", "sklearn", "vllm", "numba", "scipy", "ftfy", "opencc")
 
 HELP = """
 import contextlib, io

@@ -8,7 +8,7 @@ from typing import Literal
 from cleaning.characters import HAN
 from cleaning.lines import without_lines
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _NAME = r"[^\s。，,！？!?；;、]{1,16}"
 _HEAD = r"^[ \t\u3000*>#（(【\[]*"

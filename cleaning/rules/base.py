@@ -14,8 +14,8 @@ from utils.runs.config import StrictModel
 if TYPE_CHECKING:
     import numpy as np
 
-    from cleaning.scan import Trigger
     from cleaning.texts import Texts
+    from cleaning.trigger import Trigger
 
 
 def _linear_pattern(value: str) -> str:

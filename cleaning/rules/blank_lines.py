@@ -11,14 +11,13 @@ from pydantic import Field
 
 from cleaning.characters import of
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _BLANK = " \t\u3000\u00a0"
 _RETURN = re.compile(r"\r\n?")
-_BLANK_ENDS = (" \n", "\t\n", "\u3000\n", "\u00a0\n", "\r")
 _TRAILING = re.compile(rf"[{_BLANK}]++(?=\n)")
 _NEXT = re.compile(rf"\n[{_BLANK}]*+(?P<words>\S)?")
-_HEAD = re.compile(rf"\A(?:[{_BLANK}]*+\n)++")
+_HEAD = re.compile(rf"(?:[{_BLANK}]*+\n)++")
 
 
 def _break(blanks: re.Match[str], opens: bool, closes: bool) -> str:
@@ -52,21 +51,22 @@ class BlankLines(EditRule):
 
     def apply(self, segments: Segments) -> Edited:
         """Tidy the segments; the edges beside code or a formula are left as they are."""
-        run = re.compile(rf"\n{{{self.keep + 2},}}")
+        too_many = "\n" * (self.keep + 2)
+        run = re.compile(rf"{too_many}\n*+")
+        # It begins with a line end, so that a search looks for nothing else.
+        untidy = re.compile(rf"\n(?:(?<=[{_BLANK}]\n)|(?={too_many[1:]}))")
         texts, counts = [], []
         for text, opens, closes in zip(segments.texts, segments.opens, segments.closes, strict=True):
-            count, ends = 0, any(end in text for end in _BLANK_ENDS)
+            count = 0
             if "\r" in text:
                 text, count = _RETURN.subn("\n", text)
-            if ends:
+            if untidy.search(text):
                 text, stripped = self._without_trailing(text, opens, closes)
-                count += stripped
-            if "\n\n" in text:
-                text, shortened = run.subn("\n" * (self.keep + 1), text)
-                count += shortened
-            if opens and text[:1].isspace():
-                text, heads = _HEAD.subn("", text)
-                count += heads
+                text, shortened = run.subn(too_many[1:], text)
+                count += stripped + shortened
+            if opens and text[:1].isspace() and (head := _HEAD.match(text)):
+                text = text[head.end() :]
+                count += 1
             if closes and text[-1:].isspace():
                 trimmed = text.rstrip(_BLANK + "\n")
                 count += trimmed != text

@@ -6,8 +6,8 @@ import re
 from typing import Literal
 
 from cleaning.characters import HAN, KANA, of
-from cleaning.rules.base import Edited, EditRule, Segments, substitute
-from cleaning.scan import Trigger
+from cleaning.rules.base import Edited, EditRule, Segments
+from cleaning.trigger import Trigger
 
 _LETTERS = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # Not in here: quotes, dashes and dots, which other languages use too, and bullets.
@@ -23,28 +23,32 @@ def _between(left: str, right: str, most: int) -> str:
     return rf"(?<=[{left}][{_BLANK}])[{_BLANK}]{{0,{most - 1}}}+(?=[{right}])"
 
 
-def _pattern(beside: Beside) -> re.Pattern[str]:
-    """Return where blanks go; it begins with a blank, so that a search can look for one.
+def _pattern(beside: Beside, first: str) -> re.Pattern[str]:
+    """Return where blanks go, of which the first is one of some: a search for a single character is fast.
 
     On both sides of a blank beside a mark a letter, a digit or another mark is asked for: the blank after `-`, `#`,
     `1.` or at the head of a line is Markdown's. Four blanks or more between letters are columns; a blank between an
     opening and a closing mark is one to fill in.
     """
     word = f"a-zA-Z0-9{_LETTERS}"
-    forms = [
+    after_marks = [
         _between(_MARKS + _CLOSERS, word + _ALL_MARKS, 8),
         _between(_OPENERS, word + _MARKS + _OPENERS, 8),
-        _between(word, _MARKS + _CLOSERS, 8),
-        _between(word, _OPENERS, 3),
     ]
+    after_words = [_between(word, _MARKS + _CLOSERS, 8), _between(word, _OPENERS, 3)]
     if beside != "marks":
-        forms.append(_between(_LETTERS, _LETTERS, 3))
+        after_words.append(_between(_LETTERS, _LETTERS, 3))
     if beside == "all":
-        forms += [_between(_LETTERS, "a-zA-Z0-9", 3), _between("a-zA-Z0-9", _LETTERS, 3)]
-    return re.compile(f"[{_BLANK}](?:{'|'.join(forms)})")
+        after_words += [_between(_LETTERS, "a-zA-Z0-9", 3), _between("a-zA-Z0-9", _LETTERS, 3)]
+    # Most blanks stand before a Latin letter or digit; two of the three degrees need not look at those after a word.
+    right = _BLANK + _ALL_MARKS + (word if beside == "all" else _LETTERS)
+    forms = f"(?=[{right}])(?<=[{word}].)(?:{'|'.join(after_words)})|{'|'.join(after_marks)}"
+    return re.compile(f"[{first}](?:{forms})")
 
 
-_PATTERNS: dict[Beside, re.Pattern[str]] = {beside: _pattern(beside) for beside in ("marks", "cjk", "all")}
+_DEGREES: tuple[Beside, ...] = ("marks", "cjk", "all")
+_ANY = {beside: _pattern(beside, _BLANK) for beside in _DEGREES}
+_PLAIN = {beside: _pattern(beside, " ") for beside in _DEGREES}
 
 
 class BlanksBesideCjk(EditRule):
@@ -65,4 +69,10 @@ class BlanksBesideCjk(EditRule):
 
     def apply(self, segments: Segments) -> Edited:
         """Remove them."""
-        return substitute(segments.texts, (_PATTERNS[self.beside], ""))
+        either, plain, texts, counts = _ANY[self.beside], _PLAIN[self.beside], [], []
+        for text in segments.texts:
+            pattern = either if "\u3000" in text or "\u00a0" in text else plain
+            text, count = pattern.subn("", text)
+            texts.append(text)
+            counts.append(count)
+        return Edited(texts, counts)

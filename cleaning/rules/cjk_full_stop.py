@@ -7,7 +7,7 @@ from typing import Literal
 
 from cleaning.characters import HAN, of
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _CLOSERS = "”’）】》」』"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from cleaning.characters import DIGITS, HAN, LETTERS, of
+from cleaning.characters import of
 from cleaning.lines import without_lines
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # An account as it was written, or what `personal_data` left of it.
 _ID = r"(?:<(?:wechat_id|qq|phone)>|(?<![A-Za-z0-9])[A-Za-z_][\w-]{5,19}(?![\w-])|(?<!\d)\d{5,12}(?!\d))"
+_NAMES = ("微信", "薇信", "威信", "V信", "WeChat", "Q群", "企鹅", "扣扣", "交流群")
+_MEANS = ("热线", "电话", "专线", "手机", "邮箱", "联系方式")
+# Each of these has a name of `_NAMES`, or QQ, wx, vx, pairs to the scan.
 _NAME = (
     r"(?:微信公众号|官方微信|客服微信|小编微信|微信号?|薇信|威信|V信|WeChat|wx|vx|"
     r"QQ交流群|QQ群号?|QQ号?|Q群|企鹅号?|扣扣|交流群)"
@@ -20,9 +23,11 @@ _HOTLINE = (
     r"(?:咨询|订购|订票|加盟|招商|合作|商务|客服|报名|预约|服务|投稿|售后|团购|招生)"
     r"(?:热线|电话|微信|QQ|专线|手机|邮箱|联系方式)"
 )
+_FRONT = r"^[ \t\u3000*>•·●▶☎📞👉+【\[（(-]*"
+_CALL = r"(?:添?加|请加|扫码加|搜索?|联系)[^\n。，,]{0,8}"
 _LINE = re.compile(
-    rf"^[ \t\u3000*>•·●▶☎📞👉+【\[（(-]*(?:{_NAME}[ \t]*(?:[:：]|[号是为]+[:：]?)[ \t]*{_ID}"
-    rf"|(?:添?加|请加|扫码加|搜索?|联系)[^\n。，,]{{0,8}}{_NAME}[^\n。？?]{{0,12}}?{_ID}"
+    rf"{_FRONT}(?:{_NAME}[ \t]*(?:[:：]|[号是为]+[:：]?)[ \t]*{_ID}"
+    rf"|{_CALL}{_NAME}[^\n。？?]{{0,12}}?{_ID}"
     rf"|{_HOTLINE}[ \t]*[:：][ \t]*(?:<(?:phone|wechat_id|qq|email)>|[\d()（）+ -]{{7,20}}|{_ID}))"
     r"[^\n？?]{0,60}(?:\n|\Z)",
     re.MULTILINE | re.IGNORECASE,
@@ -39,10 +44,12 @@ class ContactLines(EditRule):
 
     @property
     def trigger(self) -> Trigger:
-        """A name of such an account, and a sign of one behind it."""
-        behind = LETTERS | DIGITS | of("<_")
-        pairs = ((HAN | of(":： \t()（+") | LETTERS, behind),)
-        return Trigger(pairs=pairs, pattern=rf"(?i:{_NAME})|热线|电话|专线|手机|邮箱|联系方式")
+        """A name of such an account or a means, and a line that begins with a call."""
+        return Trigger(
+            literals=_NAMES + _MEANS,
+            pairs=((of("Qq"), of("Qq")), (of("WwVv"), of("Xx"))),
+            pattern=rf"(?im){_FRONT}(?:{_NAME}|{_CALL}{_NAME}|{_HOTLINE}[ \t]*[:：])",
+        )
 
     def apply(self, segments: Segments) -> Edited:
         """Remove whole lines."""

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from cleaning.blacklists import digest_of, lasting_name, read_lists
 from cleaning.characters import CJK, LETTERS
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 if TYPE_CHECKING:
     from cleaning.phrase_search import PhraseSearch

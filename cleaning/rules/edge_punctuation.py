@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cleaning.characters import SPACES, of
 from cleaning.protect import CODE, MATHS, QUOTE, TABLE, URL
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # At the head nothing can be open yet. Not in here: `>`, a quotation in Markdown, `}` of code, and ’, an apostrophe.
 _HEAD = "）】》」』〉〕”)]，。、；：！？"
 # Not in here: colons, after which an answer is due, and marks that end a line of code.
 _TAIL = "（【《「『〈〔“([，、；,"
 _AT_HEAD = re.compile(rf"\s*+[{re.escape(_HEAD)}][{re.escape(_HEAD)}\s]*+")
+_HEAD_MARKS, _TAIL_MARKS = frozenset(_HEAD), frozenset(_TAIL)
 _BLANKS = " \t\r\n\u3000\u00a0"
 _EYES = (":", ";", "=", ":-", ";-")
 
@@ -32,12 +36,14 @@ class EdgePunctuation(EditRule):
     @property
     def trigger(self) -> Trigger:
         """Such a mark, or white space that may hide one, at an end."""
-        head, tail = re.escape(_HEAD), re.escape(_TAIL)
-        return Trigger(
-            opens=of(_HEAD) | SPACES,
-            closes=of(_TAIL + _BLANKS),
-            pattern=rf"\A\s*[{head}\x1c-\x1f]|[{tail}][{tail}{_BLANKS}]*\z",
-        )
+        return Trigger(opens=of(_HEAD) | SPACES, closes=of(_TAIL + _BLANKS))
+
+    def suspects(self, texts: list[str]) -> np.ndarray:
+        """Tell which have such a mark at an end, white space aside."""
+        import numpy as np
+
+        head, tail = _HEAD_MARKS, _TAIL_MARKS
+        return np.array([text.lstrip()[:1] in head or text.rstrip(_BLANKS)[-1:] in tail for text in texts], bool)
 
     def apply(self, segments: Segments) -> Edited:
         """Strip the ends of texts; a segment that ends at code is no end."""

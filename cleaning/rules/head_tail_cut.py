@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from cleaning.protect import CODE, MATHS, QUOTE, TABLE, URL
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
 from cleaning.sentences import END_OR_STOP
+from cleaning.trigger import Trigger
 
 _BORDER = re.compile(rf"{END_OR_STOP}|\n")
 _END = re.compile(END_OR_STOP)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from cleaning.characters import HAN, LETTERS, of
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _WORDS = (
     "概述",

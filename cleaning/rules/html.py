@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -12,10 +13,10 @@ from cleaning.characters import LETTERS, of
 from cleaning.html_markdown import is_page, to_markdown
 from cleaning.protect import CODE, MATHS, TABLE, spans
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _BLOCK = (
-    "address|article|aside|blockquote|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|header|hr|li|"
+    "address|article|aside|blockquote|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h1|h2|h3|h4|h5|h6|header|hr|li|"
     "main|nav|ol|p|pre|section|table|tbody|td|tfoot|th|thead|tr|ul"
 )
 _INLINE = (
@@ -26,42 +27,52 @@ _INLINE = (
 )
 # Names that also stand in angle brackets for other reasons (`List<a>`, `<code>` as a placeholder, `x<b>y`): a lone
 # opening tag of these counts only where a closing tag follows.
-_NEEDS_PARTNER = re.compile(
-    "a|address|audio|b|body|button|caption|code|details|form|head|header|i|input|label|link|main|mark|option|p|q|rp|rt|"
-    "s|section|select|source|summary|table|textarea|title|track|u|video"
+_NEEDS_PARTNER = frozenset(
+    (
+        "a|address|audio|b|body|button|caption|code|details|form|head|header|i|input|label|link|main|mark|option|p|q|"
+        "rp|rt|s|section|select|source|summary|table|textarea|title|track|u|video"
+    ).split("|")
 )
 # Where blocks are closed, a lone opening one is a tag too: its end may stand beyond some code.
-_NEEDS_PARTNER_ON_PAGES = re.compile(
-    "a|audio|b|button|code|i|input|label|link|main|mark|option|q|s|source|track|u|video"
+_NEEDS_PARTNER_ON_PAGES = frozenset(
+    "a|audio|b|button|code|i|input|label|link|main|mark|option|q|s|source|track|u|video".split("|")
 )
 
 _VALUE = r"""(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`]++)"""
 _BOOLEAN = "hidden|disabled|checked|selected|controls|async|defer|nowrap|noshade"
 _ATTRIBUTES = rf"(?:\s++[a-zA-Z_:@][\w:.@-]*+\s*+=\s*+{_VALUE}|\s++(?:{_BOOLEAN})(?=[\s/>]))"
-_TAG = re.compile(
-    rf"<(?P<close>/?)(?P<name>{_BLOCK}|{_INLINE})(?P<attributes>{_ATTRIBUTES}*+)\s*+(?P<alone>/?)>", re.IGNORECASE
-)
-# What is removed with all that it holds: an expression, and the end without which it cannot match.
+# Of any name: a set tells those of HTML apart sooner than an expression of a hundred alternatives.
+_TAG = re.compile(rf"<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z1-6]*+)(?P<attributes>{_ATTRIBUTES}*+)\s*+(?P<alone>/?)>")
+_BREAKING = frozenset(["br", *_BLOCK.split("|")])
+_NAMES = _BREAKING.union(_INLINE.split("|"))
+# What is removed with all that it holds: a sign, an expression, and the end; without these two it cannot match.
 _HIDDEN = (
-    (re.compile(r"<!--(?s:.*?)-->"), re.compile("-->")),
-    (re.compile(r"<script\b[^<>]{0,2000}+>(?s:.*?)</script\s*+>", re.I), re.compile(r"</script\s*+>", re.I)),
-    (re.compile(r"<style\b[^<>]{0,2000}+>(?s:.*?)</style\s*+>", re.I), re.compile(r"</style\s*+>", re.I)),
+    ("-->", re.compile(r"<!--(?s:.*?)-->"), re.compile("-->")),
+    ("</", re.compile(r"<script\b[^<>]{0,2000}+>(?s:.*?)</script\s*+>", re.I), re.compile(r"</script\s*+>", re.I)),
+    ("</", re.compile(r"<style\b[^<>]{0,2000}+>(?s:.*?)</style\s*+>", re.I), re.compile(r"</style\s*+>", re.I)),
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_MARKUP = r"</?[a-zA-Z][a-zA-Z1-6]*[\\s/>]|-->|&(?:#[0-9xX]|[a-zA-Z][a-zA-Z0-9]{1,31};)"
 _FENCES = ("```", "~~~")
-_BREAKING = re.compile(rf"br|{_BLOCK}", re.IGNORECASE)
 
 
 def _text_of(entity: re.Match[str]) -> str:
     """Return the character of an entity; `&nbsp;` is a blank here; what is no entity or no character stays."""
-    text = html.unescape(entity.group())
-    return " " if text == "\u00a0" else text if text.isprintable() else entity.group()
+    return _decoded(entity.group())
+
+
+@lru_cache(maxsize=1024)
+def _decoded(entity: str) -> str:
+    text = html.unescape(entity)
+    return " " if text == "\u00a0" else text if text.isprintable() else entity
 
 
 def _without_hidden(text: str) -> tuple[str, int]:
     """Remove comments, scripts and styles whole; only what lies before the last end of one is searched."""
     removed = 0
-    for whole, closing in _HIDDEN:
+    for sign, whole, closing in _HIDDEN:
+        if sign not in text:
+            continue
         ends = [match.end() for match in closing.finditer(text)]
         if ends:
             head, count = whole.subn("", text[: ends[-1]])
@@ -70,26 +81,30 @@ def _without_hidden(text: str) -> tuple[str, int]:
 
 
 def _without_tags(text: str) -> tuple[str, int]:
-    last_close = {match["name"].lower(): match.start() for match in _TAG.finditer(text) if match["close"]}
+    last_close: dict[str, int] = {}
+    if "</" in text:
+        last_close = {match["name"].lower(): match.start() for match in _TAG.finditer(text) if match["close"]}
     needs_partner = _NEEDS_PARTNER_ON_PAGES if is_page(text) else _NEEDS_PARTNER
     removed = 0
 
     def replacement(match: re.Match[str]) -> str:
         nonlocal removed
-        name = match["name"].lower()
-        lone = not (match["close"] or match["alone"] or match["attributes"])
-        if lone and needs_partner.fullmatch(name) and last_close.get(name, -1) < match.start():
+        close, name, attributes, alone = match.groups()
+        name = name.lower()
+        lone = name in needs_partner and not (close or alone or attributes)
+        if name not in _NAMES or (lone and last_close.get(name, -1) < match.start()):
             return match.group()
         removed += 1
-        opening_cell = name in ("td", "th") and not match["close"]
-        return "\n" if _BREAKING.fullmatch(name) and not opening_cell and _is_break(match) else ""
+        opening_cell = name in ("td", "th") and not close
+        return "\n" if name in _BREAKING and not opening_cell and _is_break(match) else ""
 
     return _TAG.sub(replacement, text), removed
 
 
 def _is_break(match: re.Match[str]) -> bool:
     """Tell whether the text before and after a tag of a block would run together without it."""
-    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    text, start, end = match.string, match.start(), match.end()
+    before, after = text[max(0, start - 1) : start], text[end : end + 1]
     return bool(before.strip()) and (after not in ("", "\n") or not match["close"]) and after != "\n"
 
 
@@ -126,20 +141,20 @@ class Html(EditRule):
     @property
     def trigger(self) -> Trigger:
         """A sign that opens a tag, a comment or an entity."""
-        return Trigger(pairs=((of("<"), of("/!") | LETTERS), (of("&"), of("#") | LETTERS)))
+        return Trigger(pairs=((of("<"), of("/!") | LETTERS), (of("&"), of("#") | LETTERS)), pattern=_MARKUP)
 
     def apply(self, segments: Segments) -> Edited:
         """Remove comments, scripts and styles whole, then tags, then decode."""
         texts, counts = [], []
         for text in segments.texts:
             if self.to == "markdown" and is_page(text):
-                page, tags = _as_markdown(text), len(_TAG.findall(text))
+                page, tags = _as_markdown(text), sum(tag["name"].lower() in _NAMES for tag in _TAG.finditer(text))
                 texts.append(page)
                 counts.append(max(1, tags))
                 continue
             text, hidden = _without_hidden(text) if "<" in text else (text, 0)
             text, tags = _without_tags(text) if "<" in text else (text, 0)
-            decoded = _ENTITY.sub(_text_of, text) if "&" in text else text
+            decoded, entities = _ENTITY.subn(_text_of, text) if "&" in text else (text, 0)
             texts.append(decoded)
-            counts.append(hidden + tags + (decoded != text and len(_ENTITY.findall(text))))
+            counts.append(hidden + tags + (entities if decoded != text else 0))
         return Edited(texts, counts)

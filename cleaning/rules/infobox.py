@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.rules.field import at, text_of
 from cleaning.rules.title_heading import begins_with, below
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 
 class Infobox(EditRule):

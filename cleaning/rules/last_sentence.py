@@ -9,8 +9,8 @@ from pydantic import Field
 
 from cleaning.protect import CODE, MATHS, QUOTE, TABLE, URL
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
 from cleaning.sentences import END_OR_STOP, ENDING, LAST
+from cleaning.trigger import Trigger
 
 _END = re.compile(END_OR_STOP)
 # Items, headings, table rows, quoted lines: lines that need no end.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cleaning.characters import CYRILLIC, GREEK, LATIN_EXTRA, LETTERS
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # Only letters with the very shape of a Latin one in common type; ν, α, к, г and the like are read as what they are.
 _ALIKE = str.maketrans(

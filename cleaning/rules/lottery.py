@@ -7,7 +7,7 @@ from typing import Literal
 
 from cleaning.characters import HAN
 from cleaning.rules.base import Edited, EditRule, Segments, substitute
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _ACT = "转发|评论|留言|关注|点赞|转评赞|三连|评论区|粉丝|收藏"
 _NUMBER = r"[ ]?(?:\d{1,4}|[一二两三四五六七八九十百几]{1,3})[ ]?"

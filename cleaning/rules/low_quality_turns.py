@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cleaning.roles import roles_of, texts_of
 from cleaning.rules.base import Edited, EditRule, LinearPattern, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # What the page said instead of an answer. An answer is one of these as a whole: a text about network errors stays.
 _ERRORS = re.compile(

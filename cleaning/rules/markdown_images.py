@@ -9,7 +9,7 @@ from cleaning.characters import of
 from cleaning.lines import blank_between
 from cleaning.protect import CODE, MATHS, TABLE
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # An address may hold brackets in pairs, and may be a picture itself (`data:`), as long as it likes.
 _PLACE = r"\((?:[^()\n]|\([^()\n]*+\))*+\)"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from cleaning.characters import HAN, HANGUL, KANA, LATIN_EXTRA, LETTERS, of
+from cleaning.characters import HAN, HANGUL, KANA, LATIN_EXTRA, LATIN_WIDE, LETTERS, of
 from cleaning.lines import blank_between
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # What programs write behind an @ outside of a code block: decorators, annotations, rules of style sheets, entries of
 # bibliographies, tags of documentation. A bracket, dot, slash or equals sign behind a name says the same.
@@ -37,7 +37,7 @@ class Mentions(EditRule):
     @property
     def trigger(self) -> Trigger:
         """An @ before a letter, with nothing of an address before it."""
-        letters = LETTERS | LATIN_EXTRA | HAN | KANA | HANGUL | of("_")
+        letters = LETTERS | LATIN_EXTRA | LATIN_WIDE | HAN | KANA | HANGUL | of("_")
         return Trigger(pairs=((of("@"), letters),), pattern=r"(?:^|//|[^A-Za-z0-9_.+%/\-@])@[\p{L}_]")
 
     def apply(self, segments: Segments) -> Edited:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cleaning.characters import of
 from cleaning.rules.base import Edited, EditRule, Segments, substitute
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _CHINESE, _ASCII = "，。！？；：、", ",.!?;:"
 _ASKING = frozenset("！？!?")

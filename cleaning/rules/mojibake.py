@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from cleaning.characters import LEAD, TAIL
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # What the bytes 80–BF of UTF-8 look like as Latin-1 (themselves) or as Windows-1252 (these, in order; `\0`: nothing).
 _WINDOWS = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ"

@@ -6,7 +6,7 @@ import re
 from typing import ClassVar, Literal
 
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # What models wrote in place of an empty input when they made Alpaca and its translations.
 _NONE = re.compile(

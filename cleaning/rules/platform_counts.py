@@ -8,7 +8,7 @@ from typing import Literal
 from cleaning.characters import DIGITS, HAN, LETTERS, of
 from cleaning.lines import without_lines
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _WORDS_ZH = (
     "点赞|获赞|赞同|赞|点踩|踩|收藏|喜欢|转发|分享|评论|回复|留言|阅读|阅读量|阅读数|浏览|浏览量|浏览数|播放|播放量|弹幕|投币|"

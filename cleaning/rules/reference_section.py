@@ -9,7 +9,7 @@ from cleaning.characters import COMPATIBILITY, of
 from cleaning.lines import without_lines
 from cleaning.protect import CODE, MATHS, TABLE
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _NAMES = "参考文献|参考资料|参考书目|引用文献|主要参考文献|References|Bibliography|Works Cited|Literature Cited"
 _MARKS = (

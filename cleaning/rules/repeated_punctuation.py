@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cleaning.characters import of
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 # Not in here: marks that draw lines, fences and blanks to fill in (- = _ * # ~ — ·), and those of code and empty
 # cells (, ; : /).

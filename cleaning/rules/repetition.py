@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 if TYPE_CHECKING:
     import numpy as np

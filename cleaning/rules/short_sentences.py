@@ -10,8 +10,8 @@ from pydantic import Field
 from cleaning.characters import SPACES, of
 from cleaning.protect import CODE, MATHS, QUOTE, TABLE, URL
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
 from cleaning.sentences import CLOSERS, END
+from cleaning.trigger import Trigger
 
 _END = re.compile(END)
 # A word and a full stop alone on a line: inside a line it may be an abbreviation or a number (`Mr.`, `1.`).

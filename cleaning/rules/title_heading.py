@@ -7,7 +7,7 @@ from typing import Literal
 
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.rules.field import text_of
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _BLANK_LINES = re.compile(r"\A(?:[ \t\u3000\u00a0]*+\n)++")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cleaning.characters import BREAKS, CONTROLS, EMOJI, INVISIBLE, JOINER, TAIL, Classes, of
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,7 +24,7 @@ _BREAKS = "\u000b\u000c\u0085\u2028\u2029"
 _JOINERS = "\u200c\u200d"
 _JOINED = "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af"
 _EMOJI = "\ufe0f\u203c\u2049\u2100-\u27bf\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
-_STRAY_JOINER = re.compile(f"[{_JOINERS}](?<![{_JOINED}{_EMOJI}].)|[{_JOINERS}](?![{_JOINED}{_EMOJI}])", re.DOTALL)
+_STRAY_JOINER = re.compile(f"[{_JOINERS}](?:(?<![{_JOINED}{_EMOJI}].)|(?![{_JOINED}{_EMOJI}]))", re.DOTALL)
 
 # Word kept the signs of its Symbol font in the private area: formulas in exams are full of them, and dropping them
 # would turn 30+40 into 3040. Codes that Wingdings uses for bullets are not in here.
@@ -37,7 +37,8 @@ _SYMBOL_FONT = dict(
 ) | dict(zip(map(chr, range(0xF0A2, 0xF0BD)), "′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…", strict=True))
 _SYMBOL_FONT |= dict(zip(map(chr, range(0xF0C4, 0xF0D2)), "⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇", strict=True))
 _SYMBOL_FONT |= {"\uf0d5": "∏", "\uf0d6": "√", "\uf0d7": "⋅", "\uf0e5": "∑", "\uf0f2": "∫"}
-_SYMBOLS = str.maketrans(_SYMBOL_FONT)
+# No `str.translate`: it looks at each character of a text for the sake of a few.
+_SYMBOLS = re.compile(f"[{''.join(_SYMBOL_FONT)}]")
 
 _DROPPED = rf"[[\p{{Cc}}\p{{Co}}\p{{Cn}}{_INVISIBLE}]--[\n\t\r{_BREAKS}]]"
 
@@ -100,15 +101,13 @@ class ValidCharacters(EditRule):
         """Drop them; other characters that break lines become newlines."""
         import polars as pl
 
-        before = pl.Series([text.translate(_SYMBOLS) for text in segments.texts], dtype=pl.String)
+        mended = [_SYMBOLS.sub(lambda sign: _SYMBOL_FONT[sign.group()], text) for text in segments.texts]
+        before = pl.Series(mended, dtype=pl.String)
         count = before.str.count_matches(_DROPPED) + before.str.count_matches(f"[{_BREAKS}]")
         if self.emoji != "keep":
             count += before.str.count_matches(_PICTURE)
             before = _without_pictures(before) if self.emoji == "remove" else _named_pictures(before)
         text = before.str.replace_all(_DROPPED, "").str.replace_all(f"\u000d?[{_BREAKS}]", "\n")
-        joiners = text.str.contains(f"[{_JOINERS}]").to_list()
-        texts, counts = text.to_list(), count.to_list()
-        for at in (at for at, has in enumerate(joiners) if has):
-            texts[at], stray = _STRAY_JOINER.subn("", texts[at])
-            counts[at] += stray
-        return Edited(texts, counts)
+        joined = [_STRAY_JOINER.subn("", text) for text in text.to_list()]
+        counts = [own + stray for own, (_, stray) in zip(count.to_list(), joined, strict=True)]
+        return Edited([text for text, _ in joined], counts)

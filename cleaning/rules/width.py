@@ -8,15 +8,16 @@ from typing import Literal
 
 from cleaning.characters import COMPATIBILITY, DIGIT_WIDE, LATIN_WIDE
 from cleaning.rules.base import Edited, EditRule, Segments
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _LETTERS_AND_DIGITS = r"\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
 _WIDE = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 # Numbers in circles (also negative, double, sans-serif), in brackets, with a full stop. Roman numerals are letters
 # to their readers and stay.
 _NUMBERS = r"\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u3220-\u3229\u3280-\u3289"
-_ANY = re.compile(f"[{_LETTERS_AND_DIGITS}{_NUMBERS}]++")
-_WIDE_ONLY = re.compile(f"[{_LETTERS_AND_DIGITS}]++")
+# `[x][x]*+`, not `[x]++`: a search is fast for an expression that begins with a single set.
+_ANY = re.compile(f"[{_LETTERS_AND_DIGITS}{_NUMBERS}][{_LETTERS_AND_DIGITS}{_NUMBERS}]*+")
+_WIDE_ONLY = re.compile(f"[{_LETTERS_AND_DIGITS}][{_LETTERS_AND_DIGITS}]*+")
 _POINT = re.compile(r"．(?<=[０-９]．)(?=[０-９])")
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cleaning.characters import DIGITS, HAN, LETTERS, of
 from cleaning.rules.base import Edited, EditRule, Segments, substitute
-from cleaning.scan import Trigger
+from cleaning.trigger import Trigger
 
 _PAGES = re.compile(
     r"[|｜]?[ \t]?p(?<!\w.)p[ \t]{0,3}=[ \t]{0,3}\d{1,5}(?:[ \t]?[-–—,，、][ \t]?\d{1,5}){0,8}(?:[ \t]?[|｜])?"

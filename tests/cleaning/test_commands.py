@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import cli
@@ -90,8 +91,8 @@ def test_the_samples_of_a_run_can_be_reviewed_too(
 
 
 def test_why_shows_what_each_rule_did(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ids = {row: given for file, row, given in ledger(finished).select("source_file", "source_row", "id").collect().rows()
-           if file == "a.jsonl"}  # fmt: skip
+    rows = ledger(finished).filter(pl.col("source_file") == "a.jsonl").sort("source_row").collect()
+    ids = rows["id"].to_list()
     shown = said(capsys, "why", ids[1], "--run", finished, "--diff").splitlines()
     assert "a.jsonl row 1: kept" in shown[0]
     assert shown[2:] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+WORDS = ("river", "lake", "hill", "stone", "rain", "wind", "corn", "seed")
 
 
 def files_of(run: Path) -> dict[str, bytes]:
@@ -26,8 +29,12 @@ def units(run: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows to change, exact and near copies, one that is broken."""
     folder = tmp_path_factory.mktemp("rows")
-    rows = [{"instruction": f"q{i % 900}", "output": f"<b>a{i % 900}</b>\u200b " * 3} for i in range(1000)]
+    drawn = random.Random(1)
+    answers = [" ".join(drawn.choices(WORDS, k=60)) for _ in range(150)]
+    answers += [f"{answer} and snow" for answer in answers[:60]] + answers[:40]
+    rows = [{"instruction": f"q{answer[:30]}", "output": f"<b>a</b>\u200b {answer}"} for answer in answers]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "rows.jsonl").write_text(text + "broken\n")
     return folder
@@ -35,7 +42,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(source: Path, output: Path) -> list[str]:
     chosen = [f"input={source}", f"output={output}", "policy=default-instruction", "executor=local", "workers=2"]
-    chosen += ["partition_bytes=8192"]
+    chosen += ["partition_bytes=32768", "duplicates.near={threshold: 0.7}"]
     return [sys.executable, "-m", "posttrain", "clean", "--quiet", *(w for s in chosen for w in ("--set", s))]
 
 
@@ -46,22 +53,35 @@ def undisturbed(source: Path, root: Path, tmp_path_factory: pytest.TempPathFacto
     return output
 
 
+slow = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    "share", [pytest.param(0.1, marks=pytest.mark.slow), 0.5, pytest.param(0.7, marks=pytest.mark.slow), 0.95]
+    "unit",
+    [
+        pytest.param("first-", marks=slow),
+        "dedup-band-",
+        pytest.param("dedup-verified", marks=slow),
+        pytest.param("duplicates", marks=slow),
+        "second-",
+        pytest.param("file-", marks=slow),
+    ],
 )
-def test_killed_driver(share: float, source: Path, undisturbed: Path, root: Path, tmp_path: Path) -> None:
+def test_killed_driver(unit: str, source: Path, undisturbed: Path, root: Path, tmp_path: Path) -> None:
+    """Killed as soon as a unit of that name is committed."""
     output = tmp_path / "out"
-    enough = max(1, int(share * len(units(undisturbed))))
     driver = subprocess.Popen(command(source, output), cwd=root)
-    while len(units(output)) < enough and driver.poll() is None:
+    while not any(name.startswith(unit) for name in units(output)) and driver.poll() is None:
         time.sleep(0.002)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     assert not (output / "manifest.json").exists()
     before = units(output)
+    assert before.keys() < units(undisturbed).keys()
     subprocess.run(command(source, output), cwd=root, check=True, timeout=120)
     assert files_of(output) == files_of(undisturbed)
     after = units(output)
     assert {name: after[name] for name in before} == before, "committed work is not done again"
     told = [json.loads((run / "manifest.json").read_text())["counts"] for run in (output, undisturbed)]
     assert told[0] == told[1]
+    assert told[0]["by_reason"] == {"exact_duplicate": 40, "near_duplicate": 60}

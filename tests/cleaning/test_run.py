@@ -20,6 +20,8 @@ from pydantic import ValidationError
 import cli
 from cleaning.assemble import output_names
 from cleaning.config import SAMPLE, CleanConfig
+from cleaning.truth import TRUTHS, load_truth, score_run
+from tests.support.cleaning import clean_here, lines
 from utils.data.inputs import find_files
 from utils.data.ledger import LEDGER_SCHEMA, assert_balanced
 from utils.data.records import raw_id
@@ -30,15 +32,16 @@ REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 def clean(source: Path | str, output: Path, *settings: str, code: int = 0) -> dict[str, Any]:
+    """Run `posttrain clean` in this process; return its manifest."""
+    return clean_here(source, output, "policy=default-instruction", *settings, code=code)
+
+
+def clean_in_workers(source: Path | str, output: Path, *settings: str, code: int = 0) -> dict[str, Any]:
     """Run `posttrain clean` by the local executor; return its manifest."""
     chosen = [f"input={source}", f"output={output}", "policy=default-instruction", "executor=local", *settings]
     arguments = ["clean", "--quiet", *(word for setting in chosen for word in ("--set", setting))]
     assert cli.main(arguments) == code
     return json.loads((output / "manifest.json").read_text()) if (output / "manifest.json").exists() else {}
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 def outputs(run: Path) -> dict[str, bytes]:
@@ -78,7 +81,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("run") / "out"
-    clean(mixed, output, "workers=1", "name=mixed", code=3)
+    clean_in_workers(mixed, output, "workers=1", "name=mixed", code=3)
     return output
 
 
@@ -190,22 +193,22 @@ def test_report_is_there_and_shows_the_rules(run: Path) -> None:
 
 def test_workers_do_not_matter_and_a_finished_run_says_so(run: Path, mixed: Path, tmp_path: Path) -> None:
     two = tmp_path / "two"
-    clean(mixed, two, "workers=2", "name=mixed", code=3)
+    clean_in_workers(mixed, two, "workers=2", "name=mixed", code=3)
     assert outputs(two) == outputs(run)
     before = (two / "manifest.json").stat().st_mtime_ns
-    clean(mixed, two, "workers=2", "name=mixed", code=3)
+    clean_in_workers(mixed, two, "workers=2", "name=mixed", code=3)
     assert (two / "manifest.json").stat().st_mtime_ns == before
 
 
 def test_lost_work_is_done_again_and_gives_the_same(run: Path, mixed: Path, tmp_path: Path) -> None:
     """What a kill leaves: some reports, some files without a report, no manifest."""
     broken = tmp_path / "broken"
-    clean(mixed, broken, "workers=1", "name=mixed", code=3)
+    clean(mixed, broken, "name=mixed", code=3)
     (broken / "manifest.json").unlink()
     for path in sorted((broken / "run" / "reports").iterdir())[::2]:
         path.unlink()
     next((broken / "run/work/second-pass").glob("*.good.jsonl")).unlink()
-    clean(mixed, broken, "workers=1", "name=mixed", code=3)
+    clean(mixed, broken, "name=mixed", code=3)
     assert outputs(broken) == outputs(run)
 
 
@@ -215,8 +218,8 @@ def test_many_partitions_give_the_same_rows(mixed: Path, run: Path, tmp_path: Pa
     rows = [{"instruction": f"q{i % 700}", "output": f"a{i % 700} <b>x</b>"} for i in range(1000)]
     (source / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     few, many = tmp_path / "few", tmp_path / "many"
-    one = clean(source, few, "workers=1")
-    other = clean(source, many, "workers=2", "partition_bytes=8192")
+    one = clean(source, few)
+    other = clean_in_workers(source, many, "workers=2", "partition_bytes=8192")
     assert other["execution"]["tasks"] > one["execution"]["tasks"]
     for name in ("good/rows.jsonl", "bad/rows.jsonl", "in-sample100.jsonl", "in-meta-info.json"):
         assert (few / name).read_bytes() == (many / name).read_bytes()
@@ -239,8 +242,8 @@ def test_all_kinds_of_duplicates_in_one_run(tmp_path: Path) -> None:
     (tmp_path / "reference.jsonl").write_text(json.dumps({"prompt": prompts[5]}) + "\n")
     given = ("duplicates.near={threshold: 0.7}", "duplicates.reference.text_field=prompt")
     given = (*given, f"duplicates.reference.files=[{tmp_path / 'reference.jsonl'}]")
-    one = clean(source, tmp_path / "one", "workers=1", *given)
-    two = clean(source, tmp_path / "two", "workers=2", "partition_bytes=2048", *given)
+    one = clean(source, tmp_path / "one", *given)
+    two = clean_in_workers(source, tmp_path / "two", "workers=2", "partition_bytes=2048", *given)
     assert one["counts"] == two["counts"]
     assert one["counts"]["kept"] == 4
     assert one["counts"]["by_reason"] == {
@@ -270,7 +273,7 @@ def test_all_kinds_of_duplicates_in_one_run(tmp_path: Path) -> None:
 
 def test_cleaning_the_good_rows_again_changes_nothing(run: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    manifest = clean(run, again, "workers=1")
+    manifest = clean(run, again)
     assert manifest["counts"]["kept"] == manifest["counts"]["in"] == 6
     name = "good/a.jsonl.jsonl"
     assert [json.loads(line) for line in (again / name).open()] == [json.loads(line) for line in (run / name).open()]
@@ -287,7 +290,7 @@ def test_nothing_to_clean_is_one_line_and_exit_2(
     """F11, and rows of no known format."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.jsonl").write_bytes(content)
-    clean(tmp_path / "in", tmp_path / "out", "workers=1", code=2)
+    clean(tmp_path / "in", tmp_path / "out", code=2)
     assert message in capfd.readouterr().err
 
 
@@ -337,7 +340,7 @@ def test_a_file_beside_a_folder_and_two_quarantines_of_one_name(tmp_path: Path) 
         (source / name).write_text(rows)
     pq.write_table(pa.table({"instruction": ["q", "r"], "output": ["a", None]}), source / "X.PARQUET")
     run = tmp_path / "out"
-    assert clean(source, run, "workers=1", code=3)["counts"]["quarantined"] == 4
+    assert clean(source, run, code=3)["counts"]["quarantined"] == 4
     assert {path.relative_to(run / "quarantine").as_posix() for path in (run / "quarantine").rglob("*.jsonl*")} >= {
         "X.PARQUET.jsonl",
         "X.PARQUET.jsonl.jsonl",
@@ -361,14 +364,14 @@ def test_input_and_output_inside_each_other_are_refused(
 ) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.jsonl").write_text('{"instruction": "q", "output": "a"}\n')
-    clean(tmp_path / source, tmp_path / output, "workers=1", code=2)
+    clean(tmp_path / source, tmp_path / output, code=2)
     assert "input and output lie inside each other" in capfd.readouterr().err
 
 
 def test_an_output_path_that_looks_like_a_glob(tmp_path: Path) -> None:
     (tmp_path / "in[1]").mkdir()
     (tmp_path / "in[1]" / "a*.jsonl").write_text('{"instruction": "q", "output": "a"}\n' * 2)
-    manifest = clean(tmp_path / "in[1]", tmp_path / "of" / "br[1]", "workers=1")
+    manifest = clean(tmp_path / "in[1]", tmp_path / "of" / "br[1]")
     assert manifest["counts"]["by_reason"] == {"exact_duplicate": 1}
 
 
@@ -379,7 +382,7 @@ def test_what_is_not_read_and_what_is_empty_is_told(tmp_path: Path) -> None:
         (source / name).write_text(text)
     (source / "d.jsonl.gz").write_bytes(gzip.compress(b""))
     (source / os.fsdecode(b"e\xff.jsonl")).write_text("{}")
-    assert clean(source, tmp_path / "out", "workers=1")["counts"]["in"] == 1
+    assert clean(source, tmp_path / "out")["counts"]["in"] == 1
     log = (tmp_path / "out" / "run" / "log.txt").read_text()
     assert all(f"{name} has no row" in log for name in ("b.json", "c.jsonl", "d.jsonl.gz"))
     assert "e\ufffd.jsonl is not read: its name is not UTF-8" in log
@@ -403,26 +406,23 @@ def test_quickstart_runs_on_ray(root: Path, tmp_path: Path) -> None:
     execution, counts = manifest["execution"], manifest["counts"]
     assert execution["executor"] == "ray"
     assert execution["workers"] and execution["tasks"] > 0
-    assert (counts["in"], counts["quarantined"]) == (60, 1)
-    assert counts["by_reason"] == {"exact_duplicate": 3, "minimum_length": 2}
-    kept = (output / "good" / "instructions_zh.jsonl").read_text()
-    for survives in (
-        "若a<b且b<c",
-        "3.14159265358979",
-        "List<int>",
-        "if 0<x and x>1:",
-        "| 绿茶 | 80 ℃ | 2 分钟 |",
-        "👨‍👩‍👧",
-    ):
-        assert survives in kept
-    for gone in ("<br>", "13800138000", "mail-demo", "\u200b", "\u202e", "11010519491231002X"):
-        assert gone not in kept
+    truth = load_truth(TRUTHS / "sample.jsonl")
+    assert_balanced(counts)
+    assert counts["in"] == len(truth)
+    assert counts["quarantined"] == sum(row["status"] == "quarantined" for row in truth.values()) > 0
+    found = score_run(output, TRUTHS / "sample.jsonl")
+    assert found["status"]["share"] >= 0.99 and found["clean_kept"]["share"] >= 0.97, found
+    assert found["duplicates"]["recall"]["all"]["share"] >= 0.98, found["duplicates"]
+    assert found["duplicates"]["precision"]["all"]["share"] >= 0.99, found["duplicates"]
+    assert found["pii"]["recall"]["all"]["share"] >= 0.95 and found["survive"]["all"]["share"] >= 0.99, found
+    page = (output / "report.html").read_text()
+    assert "清洗报告" in page and "near_duplicate" in page and len(lines(output / "sample-sample100.jsonl")) == 100
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real data beside the project (../shared/data)")
 def test_real_chinese_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
-    manifest = clean(REAL / "sft_zh", tmp_path / "zh")
+    manifest = clean_in_workers(REAL / "sft_zh", tmp_path / "zh")
     seconds = time.monotonic() - began
     counts = manifest["counts"]
     assert_balanced(counts)

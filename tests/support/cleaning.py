@@ -33,11 +33,12 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
-def clean_here(source: Path, output: Path, *settings: str, code: int = 0) -> dict[str, Any]:
+def clean_here(source: Path | str, output: Path, *settings: str, code: int = 0) -> dict[str, Any]:
     """Run `posttrain clean`, every task in this process; return its manifest."""
 
     def execute(run: Run, jobs: Sequence[str], tasks: list[dict[str, Any]]) -> Iterator[Done]:
-        run.execution = {"executor": "here", "workers": ["here"], "tasks": len(tasks)}
+        done = run.execution.get("tasks", 0)
+        run.execution = {"executor": "here", "workers": ["here"], "tasks": done + len(tasks)}
         yield from (Done(task, posttrain_root.call(jobs[0], task)) for task in tasks)
 
     words = [f"input={source}", f"output={output}", "executor=local", *settings]

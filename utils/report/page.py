@@ -79,9 +79,7 @@ def chart_table(chart: LineChart) -> Table | None:
     for series in chart.series:
         for point in (point for run in stretches(series.points) for point in run):
             interval = interval_of(point)
-            rows.append(
-                [series.name, place_name(chart, point.x), Measure(point.y, *interval) if interval else float(point.y)]
-            )
+            rows.append([series.name, place_name(chart, point.x), Measure(point.y, *interval) if interval else point.y])
     if not rows or len(rows) > TABLE_UP_TO:
         return None
     digits = 1 if chart.style == "percent" else 3

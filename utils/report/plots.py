@@ -178,9 +178,9 @@ def place_name(chart: LineChart, x: float) -> str:
 def words_for(chart: LineChart, name: Label, point: Point) -> str:
     """Return what hovering over a point says: series, x, value, interval."""
     digits = 1 if chart.style == "percent" else 3
-    words = f"{plain(name)}, {place_name(chart, point.x)}: {numeral(float(point.y), chart.style, digits)}"
+    words = f"{plain(name)}, {place_name(chart, point.x)}: {numeral(point.y, chart.style, digits)}"
     if (interval := interval_of(point)) is not None:
-        words += " ({}–{})".format(*(numeral(float(end), chart.style, digits) for end in interval))
+        words += " ({}–{})".format(*(numeral(end, chart.style, digits) for end in interval))
     return words
 
 

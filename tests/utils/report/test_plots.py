@@ -174,7 +174,7 @@ def test_bars_stand_on_zero_side_by_side() -> None:
         plot.top,
     ]
     assert first[0].path.startswith(f"M{first[0].x:g} {plot.bottom:g}V{first[0].y:g}h")
-    assert first[0].words == "in, a: 10.000"
+    assert first[0].words == "in, a: 10"
 
 
 def test_bars_need_names() -> None:
