@@ -119,7 +119,7 @@ def _table(batch: Batch, rows: RawRows, frame: pl.DataFrame) -> pa.Table:
         "error": pa.array(batch.errors, pa.string()),
         "plain": pa.array(plain_rows(rows), pa.bool_()),
     }
-    others = frame.select(FIRST_PASS_SCHEMA.names[_PLACES:]).to_arrow()
+    others = frame.select(FIRST_PASS_SCHEMA.names[_PLACES:]).to_arrow().combine_chunks()
     return pa.table({**places, **{name: others[name] for name in others.column_names}}).cast(FIRST_PASS_SCHEMA)
 
 

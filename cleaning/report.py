@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cleaning.config import CleanConfig
@@ -28,6 +29,7 @@ from utils.report.page import (
     Text,
     render_page,
 )
+from utils.runs.config import paths_in
 from utils.runs.directory import Run
 
 EXAMPLES_SHOWN = 3
@@ -55,7 +57,7 @@ def report(run: Run, config: CleanConfig, manifest: dict[str, Any]) -> None:
             Section(Text("Duplicates", "重复"), duplicate_blocks(run, config, reports)),
             Section(Text("Languages and lengths", "语言与长度"), _shape(shape)),
             Section(Text("Files", "文件"), [_files(counts)]),
-            Section(Text("Speed", "速度"), [_speed(manifest)]),
+            Section(Text("Speed", "速度"), [_speed(config, manifest)]),
             Section(Text("Go on", "下一步"), _commands(run, config, passes)),
         ],
     )
@@ -158,9 +160,9 @@ def _files(counts: dict[str, Any]) -> Table:
     return Table(columns, rows)
 
 
-def _speed(manifest: dict[str, Any]) -> Table:
+def _speed(config: CleanConfig, manifest: dict[str, Any]) -> Table:
     execution, seconds = manifest["execution"], manifest["seconds"]
-    size = sum(entry["bytes"] for entry in manifest["inputs"])
+    size = sum(entry["bytes"] for entry in manifest["inputs"] if _has_rows(config, Path(entry["path"])))
     rate = round(manifest["counts"]["in"] / max(seconds, 1e-3))
     columns = [
         Column(Text("executor", "执行器")),
@@ -176,6 +178,13 @@ def _speed(manifest: dict[str, Any]) -> Table:
     )
     workers, tasks = len(execution["workers"]), execution["tasks"]
     return Table(columns, [[execution["executor"], workers, tasks, float(seconds), rate, size]], caption)
+
+
+def _has_rows(config: CleanConfig, path: Path) -> bool:
+    """Tell whether an input was cleaned: not a reference, an earlier run or a tokenizer."""
+    beside = [*paths_in(config.duplicates), *(other for rule in config.policy for other in paths_in(rule))]
+    beside += [config.tokenizer] if config.tokenizer else []
+    return not any(path.is_relative_to(other) or path.match(str(other)) for other in beside)
 
 
 def _commands(run: Run, config: CleanConfig, passes: Sequence[dict[str, Any]]) -> list[Block]:

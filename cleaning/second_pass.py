@@ -103,7 +103,8 @@ def _ledger(frame: pl.DataFrame, task: dict[str, Any]) -> pa.Table:
     same = {"source": pa.repeat(task["source"], size), "source_file": pa.repeat(task["partition"]["relative"], size)}
     table = frame.select([name for name in LEDGER_SCHEMA.names if name not in same]).to_arrow()
     columns = {name: same[name] if name in same else table[name] for name in LEDGER_SCHEMA.names}
-    return pa.table(columns).cast(LEDGER_SCHEMA)
+    # In one piece: pieces, of which threads make any number, would each get a dictionary, and the file other bytes.
+    return pa.table(columns).combine_chunks().cast(LEDGER_SCHEMA)
 
 
 def counts_of(frame: pl.DataFrame) -> dict[str, Any]:

@@ -15,6 +15,11 @@ from cleaning.protect import CODE, MATHS, TABLE, spans
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.trigger import Trigger
 
+
+def _names(joined: str) -> frozenset[str]:
+    return frozenset(joined.split("|"))
+
+
 _BLOCK = (
     "address|article|aside|blockquote|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h1|h2|h3|h4|h5|h6|header|hr|li|"
     "main|nav|ol|p|pre|section|table|tbody|td|tfoot|th|thead|tr|ul"
@@ -27,24 +32,20 @@ _INLINE = (
 )
 # Names that also stand in angle brackets for other reasons (`List<a>`, `<code>` as a placeholder, `x<b>y`): a lone
 # opening tag of these counts only where a closing tag follows.
-_NEEDS_PARTNER = frozenset(
-    (
-        "a|address|audio|b|body|button|caption|code|details|form|head|header|i|input|label|link|main|mark|option|p|q|"
-        "rp|rt|s|section|select|source|summary|table|textarea|title|track|u|video"
-    ).split("|")
+_NEEDS_PARTNER = _names(
+    "a|address|audio|b|body|button|caption|code|details|form|head|header|i|input|label|link|main|mark|option|p|q|rp|rt|"
+    "s|section|select|source|summary|table|textarea|title|track|u|video"
 )
 # Where blocks are closed, a lone opening one is a tag too: its end may stand beyond some code.
-_NEEDS_PARTNER_ON_PAGES = frozenset(
-    "a|audio|b|button|code|i|input|label|link|main|mark|option|q|s|source|track|u|video".split("|")
-)
+_NEEDS_PARTNER_ON_PAGES = _names("a|audio|b|button|code|i|input|label|link|main|mark|option|q|s|source|track|u|video")
 
 _VALUE = r"""(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`]++)"""
 _BOOLEAN = "hidden|disabled|checked|selected|controls|async|defer|nowrap|noshade"
-_ATTRIBUTES = rf"(?:\s++[a-zA-Z_:@][\w:.@-]*+\s*+=\s*+{_VALUE}|\s++(?:{_BOOLEAN})(?=[\s/>]))"
+_ATTRIBUTES = rf"(?:\s++[a-zA-Z_:@][\w:.@-]*+\s*+=\s*+{_VALUE}|\s++(?i:{_BOOLEAN})(?=[\s/>]))"
 # Of any name: a set tells those of HTML apart sooner than an expression of a hundred alternatives.
 _TAG = re.compile(rf"<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z1-6]*+)(?P<attributes>{_ATTRIBUTES}*+)\s*+(?P<alone>/?)>")
-_BREAKING = frozenset(["br", *_BLOCK.split("|")])
-_NAMES = _BREAKING.union(_INLINE.split("|"))
+_BREAKING = _names("br|" + _BLOCK)
+_NAMES = _BREAKING | _names(_INLINE)
 # What is removed with all that it holds: a sign, an expression, and the end; without these two it cannot match.
 _HIDDEN = (
     ("-->", re.compile(r"<!--(?s:.*?)-->"), re.compile("-->")),
@@ -52,7 +53,7 @@ _HIDDEN = (
     ("</", re.compile(r"<style\b[^<>]{0,2000}+>(?s:.*?)</style\s*+>", re.I), re.compile(r"</style\s*+>", re.I)),
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-_MARKUP = r"</?[a-zA-Z][a-zA-Z1-6]*[\\s/>]|-->|&(?:#[0-9xX]|[a-zA-Z][a-zA-Z0-9]{1,31};)"
+_MARKUP = r"</?[a-zA-Z][a-zA-Z1-6]*[\s/>]|-->|&(?:#[0-9xX]|[a-zA-Z][a-zA-Z0-9]{1,31};)"
 _FENCES = ("```", "~~~")
 
 

@@ -45,7 +45,7 @@ class MixedScripts(MeasureRule):
         from cleaning.prose import prose
 
         share = np.zeros(len(texts.text))
-        letters = np.minimum(texts.count("han"), texts.count("latin"))
+        letters = np.minimum(texts.count("han"), np.minimum(texts.count("latin"), texts.count("words")))
         at = np.flatnonzero((letters >= 3) & (texts.count("characters") >= self.characters) & texts.spoken())
         noisy = pl.Series([texts.text[one] for one in at], dtype=pl.String).str.contains(_NOISE)
         for one in at[noisy.to_numpy()]:

@@ -103,11 +103,13 @@ class ValidCharacters(EditRule):
 
         mended = [_SYMBOLS.sub(lambda sign: _SYMBOL_FONT[sign.group()], text) for text in segments.texts]
         before = pl.Series(mended, dtype=pl.String)
-        count = before.str.count_matches(_DROPPED) + before.str.count_matches(f"[{_BREAKS}]")
+        count = before.str.count_matches(f"[{_BREAKS}]")
         if self.emoji != "keep":
             count += before.str.count_matches(_PICTURE)
             before = _without_pictures(before) if self.emoji == "remove" else _named_pictures(before)
-        text = before.str.replace_all(_DROPPED, "").str.replace_all(f"\u000d?[{_BREAKS}]", "\n")
+        text = before.str.replace_all(_DROPPED, "")
+        count += before.str.len_chars() - text.str.len_chars()
+        text = text.str.replace_all(f"\u000d?[{_BREAKS}]", "\n")
         joined = [_STRAY_JOINER.subn("", text) for text in text.to_list()]
         counts = [own + stray for own, (_, stray) in zip(count.to_list(), joined, strict=True)]
         return Edited([text for text, _ in joined], counts)

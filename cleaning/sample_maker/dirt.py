@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 
 from cleaning.sample_maker.banks import joined
@@ -12,6 +13,7 @@ from cleaning.sample_maker.pieces import Draft
 Dice = random.Random
 Soil = Callable[[Draft, list[str], Dice], str]
 
+_DIGIT = re.compile(r"\d")
 _INVISIBLE = ("\u200b", "\u200e", "\ufeff", "\u00ad", "\u202e", "\u2060", "\x07", "\x7f")
 _RUNS = {"zh": ("！！！！！！！！", "。。。。。。。。", "？？？？？？？？"), "en": ("!!!!!!!!", "????????", "........")}
 _TYPOGRAPHIC = (
@@ -104,8 +106,8 @@ def _punctuation(draft: Draft, sentences: list[str], dice: Dice) -> str:
 
 
 def _repetition(draft: Draft, sentences: list[str], dice: Dice) -> str:
-    """Say one sentence again and again, as a stuck generator does."""
-    at = dice.randrange(len(sentences))
+    """Say one sentence again and again, as a stuck generator does; one without a figure, as those are left alone."""
+    at = dice.choice([at for at, sentence in enumerate(sentences) if not _DIGIT.search(sentence)])
     again = joined(draft.lang, [sentences[at]] * dice.choice([5, 6, 8]))
     draft.vanish.append(("repetition", joined(draft.lang, [sentences[at]] * 2)))
     draft.survive += [("text", sentence[:-1]) for sentence in sentences]

@@ -101,6 +101,11 @@ def test_the_numbers_are_those_of_the_run(run: Path) -> None:
     assert "phone | 2 | " in told["Personal data"] and "email | 1 | " in told["Personal data"]
 
 
+def test_bytes_in_are_of_the_rows_alone(run: Path) -> None:
+    (rows,) = (run.parent / "in").iterdir()
+    assert f"| {rows.stat().st_size:,} | " in sections(run, "en")["Speed"]
+
+
 def test_histograms_are_before_and_after(run: Path) -> None:
     """The reader without eyes for charts gets them as tables: series, place, rows."""
     told = sections(run, "en")["Languages and lengths"]

@@ -201,7 +201,7 @@ def test_workers_do_not_matter_and_a_finished_run_says_so(run: Path, mixed: Path
 
 
 def test_lost_work_is_done_again_and_gives_the_same(run: Path, mixed: Path, tmp_path: Path) -> None:
-    """What a kill leaves: some reports, some files without a report, no manifest."""
+    """What a kill leaves: some reports, some files without a report, no manifest. Here by other threads than there."""
     broken = tmp_path / "broken"
     clean(mixed, broken, "name=mixed", code=3)
     (broken / "manifest.json").unlink()

@@ -9,6 +9,7 @@ import pytest
 
 import cli
 from cleaning.truth import duplicates, load_truth, outcomes, personal_data, score, score_run, truth_of
+from tests.support.cleaning import clean_here
 
 
 def rows(*lines: dict[str, Any]) -> dict[tuple[str, int], dict[str, Any]]:
@@ -170,8 +171,7 @@ def test_rows_meet_their_fate_and_clean_ones_stay(sample: str, request: pytest.F
 def test_outcomes_give_the_cleaned_texts_of_kept_rows(root: Path, tmp_path: Path) -> None:
     """Every format of the sample: the texts in good/ are those of the row that the ledger names."""
     source = root / "cleaning" / "sample"
-    words = [f"input={source}", f"output={tmp_path / 'run'}", "policy=[]", "executor=local", "quarantine_limit=0.05"]
-    assert cli.main(["clean", "--quiet", *(word for s in words for word in ("--set", s))]) == 0
+    clean_here(source, tmp_path / "run", "policy=[]", "quarantine_limit=0.05")
     found = outcomes(tmp_path / "run")
     path = truth_of(source)
     assert path is not None

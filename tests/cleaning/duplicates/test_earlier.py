@@ -11,16 +11,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-import cli
 from tests.cleaning.duplicates.here import documents
+from tests.support.cleaning import clean_here
 
 NEAR = "duplicates.near={unit: character, bands: 64, rows: 2, survivor: first}"
 
 
 def clean(source: Path, output: Path, *settings: str, code: int = 0) -> Path:
-    chosen = [f"input={source}", f"output={output}", "policy=[]", "executor=local", "workers=1", NEAR, *settings]
-    words = [word for setting in chosen for word in ("--set", setting)]
-    assert cli.main(["clean", "--quiet", *words]) == code
+    clean_here(source, output, "policy=[]", NEAR, *settings, code=code)
     return output
 
 

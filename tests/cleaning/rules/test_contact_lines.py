@@ -39,3 +39,12 @@ def test_what_it_changes(before: str, after: str) -> None:
 @pytest.mark.parametrize("text", KEEPS)
 def test_what_it_leaves(text: str) -> None:
     assert clean(text, RULE) == text
+
+
+NAMES = "微信公众号 官方微信 微信 薇信 威信 V信 v信 WeChat wechat wx WX vx QQ交流群 QQ群号 QQ qq Q群 企鹅 扣扣 交流群"
+MEANS = "热线 电话 微信 QQ 专线 手机 邮箱 联系方式"
+
+
+@pytest.mark.parametrize("name", [*NAMES.split(), *(f"咨询{means}" for means in MEANS.split())])
+def test_the_scan_finds_each_name_by_itself(name: str) -> None:
+    assert clean(f"{name}：abc_12345\n正文", RULE) == "正文"

@@ -71,7 +71,7 @@ def test_no_change_without_trigger(given_rule: dict[str, Any]) -> None:
     @settings(max_examples=150, deadline=None, derandomize=True)
     @given(st.lists(st.sampled_from(_pieces(rule.rule)), min_size=1, max_size=8).map("".join))
     def check(text: str) -> None:
-        after = rule.apply(Segments([text], [True], [True], [0], [{}])).texts[0]
+        after = rule.apply(Segments([text], [True], [True], [0], [{}], ["user"])).texts[0]
         assert after == text or _is_triggered(rule, text)
 
     check()
@@ -83,4 +83,4 @@ def test_long_hostile_texts_are_quick(given_rule: dict[str, Any]) -> None:
     assert isinstance(rule, EditRule)
     for piece in HOSTILE:
         text = piece * (20_000 // len(piece))
-        rule.apply(Segments([text], [True], [True], [0], [{}]))
+        rule.apply(Segments([text], [True], [True], [0], [{}], ["user"]))

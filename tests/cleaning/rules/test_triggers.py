@@ -42,5 +42,7 @@ def test_without_its_trigger_a_rule_changes_nothing(name: str, text: str) -> Non
     if triggered(rule, text):
         return
     pieces = cut([text], rule.protected)
-    segments = Segments(pieces.free, pieces.opens, pieces.closes, [0] * len(pieces.free), [{"text": text}])
+    segments = Segments(
+        pieces.free, pieces.opens, pieces.closes, [0] * len(pieces.free), [{"text": text}], ["user"] * len(pieces.free)
+    )
     assert rule.apply(segments).texts == pieces.free
