@@ -132,6 +132,11 @@ class Html(EditRule):
     """`markdown` keeps code, tables, lists, headings, emphasis and links, for conversations saved as HTML. A page is
     then read as a whole: `protect` is false unless it is set, and only fences of Markdown stay."""
 
+    tags: bool = True
+    """Remove tags, comments, scripts and styles."""
+    entities: bool = True
+    """Decode entities."""
+
     @model_validator(mode="before")
     @classmethod
     def _read_pages_whole(cls, given: Any) -> Any:
@@ -153,9 +158,10 @@ class Html(EditRule):
                 texts.append(page)
                 counts.append(max(1, tags))
                 continue
-            text, hidden = _without_hidden(text) if "<" in text else (text, 0)
-            text, tags = _without_tags(text) if "<" in text else (text, 0)
-            decoded, entities = _ENTITY.subn(_text_of, text) if "&" in text else (text, 0)
+            opened = self.tags and "<" in text
+            text, hidden = _without_hidden(text) if opened else (text, 0)
+            text, tags = _without_tags(text) if opened else (text, 0)
+            decoded, entities = _ENTITY.subn(_text_of, text) if self.entities and "&" in text else (text, 0)
             texts.append(decoded)
             counts.append(hidden + tags + (entities if decoded != text else 0))
         return Edited(texts, counts)

@@ -61,7 +61,7 @@ def test_tail_only_and_lists_by_name() -> None:
 
 def test_english_pages() -> None:
     rule = {"rule": "edge_ads", "phrases": ["edge_en"]}
-    text = "Click here to download our guide now! Tomatoes need sun. Water them daily. Pick them red. Follow us on Facebook."
+    text = "Click here to get it now! Tomatoes need sun. Water them daily. Pick them red. Follow us on Facebook."
     assert clean(text, rule) == "Tomatoes need sun. Water them daily. Pick them red."
     kept = "Follow the path on the left. Version 2.5 is out, e.g. on disks. We click. Terms differ. All is well."
     assert clean(kept, rule) == kept

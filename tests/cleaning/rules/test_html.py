@@ -87,3 +87,9 @@ def test_words_in_angle_brackets_stay(text: str) -> None:
 def test_long_hostile_pages_are_quick() -> None:
     for piece in ("<p>", "</p><p>", "<ul><li>", "<b>", "<pre></p>", "&#", "<a href=", "<table><tr></p>"):
         clean(piece * 5_000 + "</p>", TO_MARKDOWN)
+
+
+def test_tags_and_entities_apart() -> None:
+    text = "<b>a</b> &lt; b"
+    assert clean(text, {"rule": "html", "entities": False}) == "a &lt; b"
+    assert clean(text, {"rule": "html", "tags": False}) == "<b>a</b> < b"
