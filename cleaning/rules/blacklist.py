@@ -38,7 +38,7 @@ class Blacklist(MeasureRule):
     allow: tuple[str, ...] = ("allowed",)
     """Lists of harmless phrases: what stands inside one is no hit."""
     suspended: tuple[str, ...] = ()
-    """Entries of the lists that do not count: those that proved imprecise."""
+    """Entries that do not count, for they proved imprecise: `phrase`, or `phrase=>category` as reviews name them."""
     shortest_cjk: int = Field(default=2, ge=1)
     """Shorter entries with a character of CJK are left out."""
     shortest_ascii: int = Field(default=3, ge=1)
@@ -99,7 +99,7 @@ def _compiled(rule: Blacklist) -> tuple[tuple[Entry, ...], PhraseSearch]:
     from cleaning.phrase_search import PhraseSearch, folded, is_cjk
 
     chosen = {category_named(category) for category in rule.categories}
-    suspended = {folded(phrase) for phrase in rule.suspended}
+    suspended = {folded(entry.partition("=>")[0].strip()) for entry in rule.suspended}
     entries: dict[Entry, Entry] = {}
     for entry in read_lists(rule.lists):
         compared = folded(entry.phrase)
