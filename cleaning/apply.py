@@ -15,7 +15,7 @@ from cleaning import characters as kinds
 from cleaning.protect import cut, openings, spans
 from cleaning.rules import Rule
 from cleaning.rules.base import EditRule, Hit, MeasureRule, Segments
-from cleaning.scan import BITS, Scanner, Trigger
+from cleaning.scan import AT, BITS, Scan, Scanner, Trigger
 from cleaning.texts import Texts
 
 # The scan's last bits tell what opens protected spans: of `protect.TICK` and so on, in their order.
@@ -62,37 +62,35 @@ class Program:
     """A policy and the tables of its triggers.
 
     Raises:
-        ValueError: more than 56 editing rules.
+        ValueError: more than 56 rules have a trigger.
 
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
-        self._editing = [rule for rule in rules if isinstance(rule, EditRule)]
-
-    @cached_property
-    def _triggers(self) -> list[Trigger]:
-        return [rule.trigger for rule in self._editing]
+        self._rules = [(rule, rule.trigger) for rule in rules]
+        self._triggers = [trigger for _, trigger in self._rules if trigger is not None]
 
     @cached_property
     def scanner(self) -> Scanner:
         """The scanner of all triggers and openings."""
-        if len(self._editing) > MOST_RULES:
-            raise ValueError(f"{len(self._editing)} editing rules in a policy, at most {MOST_RULES}")
-        spare = [Trigger()] * (MOST_RULES - len(self._editing))
+        if len(self._triggers) > MOST_RULES:
+            raise ValueError(f"{len(self._triggers)} rules with a trigger in a policy, at most {MOST_RULES}")
+        spare = [Trigger()] * (MOST_RULES - len(self._triggers))
         return Scanner([*self._triggers, *spare, *_OPENINGS])
 
     def run(self, texts: Texts) -> Outcome:
         """Clean texts in place; their scan must be this program's."""
         outcome, bit = Outcome(), 0
-        for rule in self._rules:
+        for rule, trigger in self._rules:
             if isinstance(rule, EditRule):
                 self._edit(rule, bit, texts, outcome)
-                bit += 1
             elif isinstance(rule, MeasureRule):
+                if trigger is not None:
+                    texts.sought = (texts.scan.signs & np.uint64(1 << bit)) != 0
                 measured = rule.measure(texts)
                 outcome.values.append((rule.reason, measured.values, measured.drop))
                 outcome.hits += [(rule.reason, hit) for hit in measured.hits]
+            bit += trigger is not None
         return outcome
 
     def _edit(self, rule: EditRule, bit: int, texts: Texts, outcome: Outcome) -> None:
@@ -106,7 +104,7 @@ class Program:
         before = [texts.text[at] for at in found]
         draft = _draft(rule, before, texts, found)
         changed = [nth for nth, (old, new) in enumerate(zip(before, draft.texts, strict=True)) if old != new]
-        again = self.scanner.scan([draft.texts[nth] for nth in changed])
+        again = self._scanned(rule, bit, [draft.texts[nth] for nth in changed], texts, found[changed])
         opened = _opened(_protected(rule), again.signs)
         intact = [
             not (seen or draft.kept[nth]) or _spans(draft.texts[nth], rule, seen) == draft.kept[nth]
@@ -125,6 +123,17 @@ class Program:
             texts.text[at] = after[nth]
             outcome.edits.append(Edit(at, reason, max(1, counts[nth]), before[nth], after[nth]))
 
+    def _scanned(self, rule: EditRule, bit: int, after: list[str], texts: Texts, places: np.ndarray) -> Scan:
+        """Return the scan of changed texts; where blanks went and no later rule asks for line ends, by arithmetic."""
+        if not (rule.only_blanks and all(_ignores_line_ends(trigger) for trigger in self._triggers[bit + 1 :])):
+            return self.scanner.scan(after)
+        counts = texts.scan.counts[places]
+        lengths = np.fromiter(map(len, after), np.int32, len(after))
+        counts[:, AT["blanks"]] -= counts[:, AT["characters"]] - lengths
+        counts[:, AT["characters"]] = lengths
+        counts[:, AT["lines"]] = [text.count("\n") for text in after]
+        return Scan(texts.scan.signs[places], counts)
+
     def _found(self, rule: EditRule, bit: int, texts: Texts) -> np.ndarray:
         """Return the numbers of the texts that a rule may change."""
         found = np.flatnonzero(texts.scan.signs & np.uint64(1 << bit))
@@ -136,6 +145,12 @@ class Program:
         if found.size and rule.unless_row_has:
             found = found[~np.isin(texts.row[found], _rows_with(rule.unless_row_has, texts, texts.row[found]))]
         return found
+
+
+def _ignores_line_ends(trigger: Trigger) -> bool:
+    """Tell whether a trigger can be met by nothing that comes about where blanks at line ends and edges go."""
+    seconds = frozenset().union(*(second for _, second in trigger.pairs), *(repeated for repeated, _ in trigger.runs))
+    return not (trigger.opens or trigger.closes or ord("\n") in seconds)
 
 
 def _rows_with(pattern: str, texts: Texts, rows: np.ndarray) -> np.ndarray:

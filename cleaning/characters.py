@@ -18,7 +18,7 @@ Classes = frozenset[int]
 # Characters outside ASCII that some rule looks for by itself.
 SINGLES = (
     "。．｡！？；：，、…⋯—–―‐·•●～〜“”‘’「」『』（）【】《》〈〉〔〕［］｛｝＜＞｟｠‹›«»"
-    "￥＠＃＆＊／＼｜｀＄％＋－＝＿＾＂＇\u3000\u00a0℃×÷"
+    "￥＠＃＆＊／＼｜｀＄％＋－＝＿＾＂＇\u3000\u00a0℃×÷\ufffd"
 )
 _FIRST_SINGLE = 128
 _FIRST_KIND = _FIRST_SINGLE + len(SINGLES)

@@ -145,7 +145,7 @@ def _counted() -> np.ndarray:
     """Return, for each class, the column that counts it; 0 for none."""
     table = np.zeros(_CLASSES, np.uint8)
     for name, classes in (
-        ("symbols", kinds.SYMBOL | kinds.of("#$%&+<=>@\\^_|℃×÷￥＠＃＆＊／＜＞＝｜＄％＋＼")),
+        ("symbols", kinds.SYMBOL | kinds.of("#$%&+<=>@\\^_|℃×÷\ufffd￥＠＃＆＊／＜＞＝｜＄％＋＼")),
         ("punctuation", kinds.PUNCTUATION | _MARKS),
         ("sentence_ends", _ENDS),
         ("latin", kinds.LETTERS | kinds.LATIN_EXTRA | kinds.LATIN_WIDE),

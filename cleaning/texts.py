@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +36,8 @@ class Texts:
     role: Sequence[str]
     text: list[str]
     scan: Scan
+    sought: np.ndarray = field(init=False)
+    """bool (n,): the texts with the trigger of the rule that measures now, if it has one."""
 
     @property
     def rows(self) -> int:

@@ -87,6 +87,8 @@ class EditRule(_Named):
 
     protected: ClassVar[frozenset[str]] = frozenset({CODE, MATHS, TABLE, URL})
     """Kinds of spans that it must not touch."""
+    only_blanks: ClassVar[bool] = False
+    """It takes white space away at line ends and edges, and nothing else: no need to scan again for what follows."""
 
     unless_row_has: LinearPattern | None = None
     """Rows with this pattern in any of their texts are left alone: markup is their subject, not their dirt."""
@@ -108,6 +110,11 @@ class EditRule(_Named):
 
 class MeasureRule(_Named):
     """A rule that measures rows and drops those beyond its threshold."""
+
+    @property
+    def trigger(self) -> Trigger | None:
+        """Return what a text must have to be worth a look (`texts.sought` tells which have it); None: nothing."""
+        return None
 
     def measure(self, texts: Texts) -> Measured:
         """Measure rows: arrays of `texts.rows` numbers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from operator import ne
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,8 @@ def _break(blanks: re.Match[str], opens: bool, closes: bool) -> str:
 
 class BlankLines(EditRule):
     r"""Makes every line end `\n`, strips blanks at line ends, shortens runs of empty lines, trims the text's ends."""
+
+    only_blanks: ClassVar[bool] = True
 
     rule: Literal["blank_lines"] = "blank_lines"
     keep: int = Field(default=1, ge=0, le=6)

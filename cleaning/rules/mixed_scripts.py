@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from cleaning.characters import HAN as HAN_CLASSES
+from cleaning.characters import LETTERS
 from cleaning.rules.base import Measured, MeasureRule
+from cleaning.trigger import Trigger
 from utils.data.language import HAN
 
 if TYPE_CHECKING:
@@ -37,6 +40,11 @@ class MixedScripts(MeasureRule):
     characters: int = Field(default=70, ge=7)
     """Shorter texts are not measured."""
 
+    @property
+    def trigger(self) -> Trigger:
+        """A Chinese character and a Latin letter side by side, in this order: noise has both."""
+        return Trigger(pairs=((HAN_CLASSES, LETTERS),))
+
     def measure(self, texts: Texts) -> Measured:
         """Return the share of noisy windows of each row's noisiest text."""
         import numpy as np
@@ -46,7 +54,9 @@ class MixedScripts(MeasureRule):
 
         share = np.zeros(len(texts.text))
         letters = np.minimum(texts.count("han"), np.minimum(texts.count("latin"), texts.count("words")))
-        at = np.flatnonzero((letters >= 3) & (texts.count("characters") >= self.characters) & texts.spoken())
+        at = np.flatnonzero(
+            texts.sought & (letters >= 3) & (texts.count("characters") >= self.characters) & texts.spoken()
+        )
         noisy = pl.Series([texts.text[one] for one in at], dtype=pl.String).str.contains(_NOISE)
         for one in at[noisy.to_numpy()]:
             share[one] = self._share(prose(texts.text[one]))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from cleaning.characters import LEAD, TAIL, of
 from cleaning.rules.base import Measured, MeasureRule
 from cleaning.rules.mojibake import DAMAGE
+from cleaning.trigger import Trigger
 
 if TYPE_CHECKING:
     from cleaning.texts import Texts
@@ -16,9 +18,7 @@ if TYPE_CHECKING:
 # the characters that nearly every Chinese text in UTF-8 shows when read as GBK and that no text uses (锛 for ， and
 # the like, 銆 for 。, 鐨 for 的).
 _LOST = rf"[\u0080-\u0084\u0086-\u009f\ufffd锛銆鐨鎴鏄]|锟斤拷?|烫烫烫+|屯屯屯+|{DAMAGE}"
-# What nearly no text has that has none of the above: the first bytes, in UTF-8, of U+0080–U+00FF and U+FFFD, and runs
-# of common characters. A piece of bytes is found at many times the speed of an expression.
-_PIECES = (b"\xc2", b"\xc3", b"\xef\xbf\xbd", "烫烫烫".encode(), "屯屯屯".encode())
+_SIGNS = TAIL - of("“”‘’–—…•‹›«»·\u00a0")
 
 
 class MojibakeRatio(MeasureRule):
@@ -28,6 +28,12 @@ class MojibakeRatio(MeasureRule):
     most: float = Field(default=0.02, ge=0, le=1)
     """The share of damaged characters that is still borne."""
 
+    @property
+    def trigger(self) -> Trigger:
+        """Signs of damage but for Chinese characters: these the counts show, none of them is common."""
+        lost = ("锟斤", "烫烫烫", "屯屯屯")
+        return Trigger(characters=_SIGNS | of("\ufffd"), pairs=((LEAD, TAIL),), literals=lost)
+
     def measure(self, texts: Texts) -> Measured:
         """Return each row's share of damaged characters, over its answers or its document."""
         import numpy as np
@@ -36,9 +42,7 @@ class MojibakeRatio(MeasureRule):
         spoken = texts.spoken()
         damaged = np.where(spoken, 0.0, np.nan)
         column = pl.Series(texts.text, dtype=pl.String)
-        suspect = texts.count("han") > texts.count("common_han")
-        for piece in _PIECES:
-            suspect |= column.cast(pl.Binary).bin.contains(piece).to_numpy()
+        suspect = (texts.count("han") > texts.count("common_han")) | texts.sought
         asked = np.flatnonzero(suspect & spoken)
         asked = asked[column.gather(asked).str.contains(_LOST).to_numpy()]
         if asked.size:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.support.cleaning import clean
+from cleaning.scan import Scanner
+from tests.support.cleaning import batch_of, clean
 
 MARKDOWN = {"rule": "blank_lines", "markdown_breaks": True}
 CHANGES = [
@@ -34,3 +37,17 @@ def test_markdown_breaks_stay(text: str) -> None:
 
 def test_without_it_they_go() -> None:
     assert clean("a  \nb", "blank_lines") == "a\nb"
+
+
+TEXT = st.lists(
+    st.sampled_from(["a", "b.", "中。", " ", "  ", "\t", "\n", "\r\n", "\r", "\u3000", "\n\n\n", "`x`"]), max_size=14
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(TEXT.map("".join), min_size=1, max_size=4))
+def test_counts_by_arithmetic_are_those_of_a_new_scan(texts: list[str]) -> None:
+    for rule in ({"rule": "blank_lines"}, {"rule": "blank_lines", "markdown_breaks": True}):
+        batch = batch_of([{"text": text} for text in texts], "document", rule)
+        again = Scanner([]).scan(batch.texts["text"].to_list())
+        assert batch.counts.tolist() == again.counts.tolist()
