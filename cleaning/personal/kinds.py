@@ -65,8 +65,23 @@ _END = (
 )
 
 
+# Eleven digits are also a number to be rounded, divided, sorted or read aloud.
+_ARITHMETIC = re.compile(
+    r"四舍五入|除以|乘以|加上|减去|余数|整除|质数|素数|因数|倍数|平方|开方|读作|写作|总数|人口|排序|求和|整数|进制|位数"
+    r"|\b(?:round|divid|divisib|multipl|factor|prime|sum of|sort|modulo|remainder|square root|population|digit|integer"
+    r"|binary|decimal|subtract|add )"
+)
+_OF_A_PERSON = re.compile(
+    r"电话|手机|号码|联系|拨打|致电|微信|短信|卡|账|帐|tel|phone|call|mobile|text|whatsapp|card|account"
+)
+
+
 def _is_no_other_number(match: Match) -> bool:
-    return not _OTHER_NUMBER.search(_before(match).lower())  # so the expression has a set of first letters
+    before = _before(match).lower()  # so the expressions have a set of first letters
+    if _OTHER_NUMBER.search(before):
+        return False
+    after = match.string[match.end() : match.end() + _CONTEXT].lower()
+    return _OF_A_PERSON.search(before) is not None or not _ARITHMETIC.search(f"{before} {after}")
 
 
 def _is_no_row_of_numbers(match: Match) -> bool:

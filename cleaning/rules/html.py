@@ -81,6 +81,34 @@ def _without_hidden(text: str) -> tuple[str, int]:
     return text, removed
 
 
+# Raised and lowered signs carry meaning: 2<sup>10</sup> is not 210.
+_RAISED = re.compile(r"<(?P<name>su[pb])>(?P<sign>[^<>\n]{1,40}+)</(?P=name)>", re.IGNORECASE)
+_PLAIN_SIGN = re.compile(r"[+−-]?\w+")
+
+
+def _with_signs(text: str) -> tuple[str, int]:
+    """Write `2<sup>10</sup>` as `2^10` and `x<sub>i+1</sub>` as `x_(i+1)`."""
+
+    def written(match: re.Match[str]) -> str:
+        mark, sign = "^" if match["name"].lower() == "sup" else "_", match["sign"].strip()
+        return mark + (sign if _PLAIN_SIGN.fullmatch(sign) else f"({sign})")
+
+    return _RAISED.subn(written, text)
+
+
+def _is_markup(text: str) -> bool:
+    """Tell whether a text is made of tags: of three names and more, a fifth of its characters and more.
+
+    What pages leave around a text (`<div class="x"><p>…</p></div>`) has fewer names.
+    """
+    tags = list(_TAG.finditer(text))
+    size = sum(tag.end() - tag.start() for tag in tags)
+    return len({tag["name"].lower() for tag in tags}) >= _MARKUP_NAMES and size >= _MARKUP_SHARE * len(text)
+
+
+_MARKUP_NAMES, _MARKUP_SHARE = 3, 0.2
+
+
 def _without_tags(text: str) -> tuple[str, int]:
     last_close: dict[str, int] = {}
     if "</" in text:
@@ -136,6 +164,8 @@ class Html(EditRule):
     """Remove tags, comments, scripts and styles."""
     entities: bool = True
     """Decode entities."""
+    markup_stays: bool = False
+    """Leave a text alone that is made of tags (a form, a feed, a component): markup was asked for. For instructions."""
 
     @model_validator(mode="before")
     @classmethod
@@ -158,9 +188,11 @@ class Html(EditRule):
                 texts.append(page)
                 counts.append(max(1, tags))
                 continue
-            opened = self.tags and "<" in text
+            opened = self.tags and "<" in text and not (self.markup_stays and _is_markup(text))
             text, hidden = _without_hidden(text) if opened else (text, 0)
+            text, signs = _with_signs(text) if opened else (text, 0)
             text, tags = _without_tags(text) if opened else (text, 0)
+            hidden += signs
             decoded, entities = _ENTITY.subn(_text_of, text) if self.entities and "&" in text else (text, 0)
             texts.append(decoded)
             counts.append(hidden + tags + (entities if decoded != text else 0))

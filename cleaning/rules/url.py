@@ -13,7 +13,8 @@ from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.trigger import Trigger
 
 _TITLE = r"(?:[ \t]+(?:\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'))?"
-_LINK = re.compile(rf"(?:!\[|\[)(?P<text>[^\[\]\n]{{1,300}})\]\([ \t]*<?(?:{URL_PATTERN})>?{_TITLE}[ \t]*\)")
+_LINK = re.compile(rf"(?:!\[|\[)(?P<text>[^\[\]\n]{{1,300}})\]\([ \t]*<?(?:{URL_PATTERN})[^()<>\s]*+>?{_TITLE}[ \t]*\)")
+# Between the parentheses of a link an address goes on to their end, in any script.
 # Brackets that hold nothing else go with their address, and so does one of the blanks on both sides.
 _ADDRESS = re.compile(
     rf"(?P<before>[ \t]?)(?:\((?:{URL_PATTERN})\)|（(?:{URL_PATTERN})）|<(?:{URL_PATTERN})>|【(?:{URL_PATTERN})】"

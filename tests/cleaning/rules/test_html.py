@@ -93,3 +93,23 @@ def test_tags_and_entities_apart() -> None:
     text = "<b>a</b> &lt; b"
     assert clean(text, {"rule": "html", "entities": False}) == "a &lt; b"
     assert clean(text, {"rule": "html", "tags": False}) == "<b>a</b> < b"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("2<sup>10</sup> = 1024", "2^10 = 1024"),
+        ("x<sup>2</sup>+y<sub>1</sub>=10<sup>-3</sup>", "x^2+y_1=10^-3"),
+        ("a<sub>i+1</sub>", "a_(i+1)"),
+    ],
+)
+def test_raised_and_lowered_signs_keep_their_meaning(before: str, after: str) -> None:
+    assert clean(before, "html") == after
+
+
+def test_a_text_made_of_tags_stays_on_request() -> None:
+    rule = {"rule": "html", "markup_stays": True}
+    form = '<form action="/login" method="post">\n<input type="text" name="u">\n<button>Go</button>\n</form>'
+    jsx = "function App() {\n  return (\n    <div>\n      <h1>Hi</h1>\n      <p>Hello</p>\n    </div>\n  );\n}"
+    assert clean(form, rule) == form and clean(jsx, rule) == jsx
+    assert clean("<p>A long paragraph that somebody copied from a page.</p>", rule).startswith("A long")

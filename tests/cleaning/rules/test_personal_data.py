@@ -156,3 +156,24 @@ def test_decimals_and_calculations_keep_their_digits(text: str) -> None:
 )
 def test_long_hostile_texts_are_quick(piece: str) -> None:
     clean(piece * 20_000, "personal_data")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Round 15912345678 to the nearest million.",
+        "把15912345678四舍五入到亿位",
+        "计算 13812345678 除以 3",
+        "The population is 15912345678 people",
+        "sort 13812345678 13912345678 in ascending order",
+        "总数为13812345678",
+        "质数13812345679是",
+        "Is 4111111111111111 divisible by 3?",
+    ],
+)
+def test_numbers_that_are_reckoned_with_stay(text: str) -> None:
+    assert clean(text, "personal_data") == text
+
+
+def test_a_number_that_is_said_to_be_a_telephone_goes_whatever_stands_beside_it() -> None:
+    assert clean("排序后的手机号码：13812345678", "personal_data") == "排序后的手机号码：<phone>"

@@ -57,3 +57,7 @@ def test_replacing(before: str, after: str) -> None:
     rule = {"rule": "url", "action": "replace"}
     assert clean(before, rule) == after
     assert clean(after, rule) == after
+
+
+def test_a_link_with_a_path_in_chinese_keeps_its_text() -> None:
+    assert clean("见[链接](https://a.com/路径)。", "url") == "见链接。"
