@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import shutil
 import statistics
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import benchmarks.measure as measure
-from benchmarks.dedup import _Head, read_texts
+from benchmarks.dedup import read_texts
 
 _BATCH = 8192
 
@@ -73,7 +72,7 @@ def kernel(given: argparse.Namespace) -> str:
     result: tuple[int, int] = (0, 0)
     with tempfile.TemporaryDirectory() as scratch:
         small = Path(scratch) / "corpus.jsonl"
-        _head(given.corpus / "corpus.jsonl", small, given.peer_rows)
+        measure.copy_lines(given.corpus / "corpus.jsonl", small, given.peer_rows)
         for _ in range(given.rounds):
             timed = measure.cpu_time(lambda: cleaner.clean(texts), rounds=1)
             rates.setdefault("ours", []).append(len(texts) / timed.seconds)
@@ -164,7 +163,7 @@ def command(given: argparse.Namespace) -> str:
     for size in given.sizes:
         with tempfile.TemporaryDirectory(dir=given.corpus) as scratch:
             source, output = Path(scratch) / "rows.jsonl", Path(scratch) / "run"
-            _head(given.corpus / "corpus.jsonl", source, size)
+            measure.copy_lines(given.corpus / "corpus.jsonl", source, size)
             sets = [f"input={source}", f"output={output}", "executor=local", f"workers={given.workers}"]
             ran = measure.run(
                 [sys.executable, "-m", "posttrain", "clean", "--quiet", "--config", "configs/cleaning/benchmark.yaml"]
@@ -175,11 +174,6 @@ def command(given: argparse.Namespace) -> str:
         lines.append([f"{size:,}", f"{ran.seconds:.1f}", f"{size / ran.seconds:,.0f}", *rss, f"{counts['kept']:,}"])
     head = ["rows", "seconds", "rows/s", "driver MiB", "largest worker MiB", "kept"]
     return f"{given.workers} worker(s), local executor, start included.\n\n{measure.table(head, lines)}"
-
-
-def _head(source: Path, target: Path, rows: int) -> None:
-    with source.open("rb") as lines, target.open("wb") as out:
-        shutil.copyfileobj(_Head(lines, rows), out)
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import shutil
 import statistics
 import sys
 import tempfile
@@ -122,8 +121,7 @@ def command(given: argparse.Namespace) -> str:
     for size in given.sizes:
         with tempfile.TemporaryDirectory(dir=given.corpus) as scratch:
             source, output = Path(scratch) / "rows.jsonl", Path(scratch) / "run"
-            with (given.corpus / "corpus.jsonl").open("rb") as lines_in, source.open("wb") as out:
-                shutil.copyfileobj(_Head(lines_in, size), out)
+            measure.copy_lines(given.corpus / "corpus.jsonl", source, size)
             sets = [f"input={source}", f"output={output}", "executor=local", f"workers={given.workers}"]
             ran = measure.run(
                 [sys.executable, "-m", "posttrain", "clean", "--quiet", "--config", "configs/cleaning/dedup-only.yaml"]
@@ -136,17 +134,6 @@ def command(given: argparse.Namespace) -> str:
         lines[-1].append(f"{counts['by_reason']}")
     head = ["rows", "seconds", "rows/s", "driver MiB", "largest worker MiB", "bytes of run/ per row", "dropped"]
     return f"{given.workers} worker(s), local executor, start included.\n\n{measure.table(head, lines)}"
-
-
-class _Head:
-    """The first lines of a stream, to be copied."""
-
-    def __init__(self, lines: Any, size: int) -> None:
-        self._lines = itertools.islice(lines, size)
-
-    def read(self, _: int = -1) -> bytes:
-        """Return the next thousand lines."""
-        return b"".join(itertools.islice(self._lines, 1000))
 
 
 def main() -> None:

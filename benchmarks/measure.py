@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import itertools
 import platform
 import re
 import statistics
@@ -84,6 +85,12 @@ def _resident(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:
         return 0
+
+
+def copy_lines(source: Path, target: Path, number: int) -> None:
+    """Copy the first lines of a file."""
+    with source.open("rb") as lines, target.open("wb") as out:
+        out.writelines(itertools.islice(lines, number))
 
 
 def bytes_below(folder: Path) -> int:

@@ -17,7 +17,6 @@ from utils.runs.config import ParallelConfig
 _OURS = posttrain_root.ROOT / "cleaning"
 SAMPLES = {"sample": _OURS / "sample", "sample_documents": _OURS / "sample_documents"}
 """What ships with us: dirty instructions and dirty pages, both by their short names."""
-SAMPLE = SAMPLES["sample"]
 
 
 class CleanConfig(ParallelConfig):

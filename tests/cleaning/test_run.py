@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 import cli
 from cleaning.assemble import output_names
-from cleaning.config import SAMPLE, CleanConfig
+from cleaning.config import SAMPLES, CleanConfig
 from cleaning.truth import TRUTHS, load_truth, score_run
 from tests.support.cleaning import clean_here, lines
 from utils.data.inputs import find_files
@@ -351,7 +351,7 @@ def test_a_file_beside_a_folder_and_two_quarantines_of_one_name(tmp_path: Path) 
 
 def test_input_is_a_path_and_sample_is_the_shipped_folder(tmp_path: Path) -> None:
     one = CleanConfig(input="sample", output=tmp_path, policy="default-instruction")  # type: ignore[arg-type]
-    assert (one.input, one.dataset) == (SAMPLE, "sample") and SAMPLE in paths_in(one)
+    assert (one.input, one.dataset) == (SAMPLES["sample"], "sample") and SAMPLES["sample"] in paths_in(one)
     many = CleanConfig(input=["d/*.jsonl", "e"], output=tmp_path, policy=[])  # type: ignore[list-item]
     assert many.input == [Path("d/*.jsonl"), Path("e")] and {*many.input} <= {*paths_in(many)}
     with pytest.raises(ValidationError, match="3 is no path"):
