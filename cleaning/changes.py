@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from typing import Any
 
 import polars as pl
@@ -103,8 +104,18 @@ def count(report: dict[str, Any], batch: Batch) -> None:
 
 def _excerpt(before: str, after: str) -> dict[str, str]:
     """Return what surrounds the first change."""
-    start, end, end_after = difference(before, after)
+    start, _, _ = difference(before, after)
     left = max(0, start - EXAMPLE_CHARACTERS // 3)
-    old = before[left : min(end, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
-    new = after[left : min(end_after, start + EXAMPLE_CHARACTERS) + EXAMPLE_CHARACTERS // 3]
+    old, new = (text[left : start + 2 * EXAMPLE_CHARACTERS] for text in (before, after))
+    if max(len(before), len(after)) > start + 2 * EXAMPLE_CHARACTERS:
+        old, new = _ending_alike(old, new)
     return {"before": old, "after": new}
+
+
+def _ending_alike(old: str, new: str) -> tuple[str, str]:
+    """Cut two excerpts behind the last piece that both have, so that no mere cut looks like a change."""
+    alike = [
+        block for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks() if block.size >= 4
+    ]
+    last = alike[-1] if len(alike) > 1 else None
+    return (old[: last.a + last.size], new[: last.b + last.size]) if last else (old, new)

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cleaning import changes
 from cleaning.changes import EDITS_SCHEMA, SPANS_PER_RULE, count, difference, spans
 from tests.support.cleaning import batch_of
 
@@ -92,4 +93,11 @@ def test_an_example_shows_what_surrounds_the_change() -> None:
     text = "left " * 100 + "<br>" + " right" * 100
     (shown,) = counted(batch_of([{"text": text}], "document", "html"))["examples"]["html"]
     assert "<br>" in shown["before"] and "<br>" not in shown["after"]
-    assert len(shown["before"]) < 200 and shown["before"] in text
+    assert len(shown["before"]) <= 210 and shown["before"] in text
+
+
+def test_an_excerpt_shows_no_change_where_it_is_only_cut() -> None:
+    words = " ".join(f"word{number}" for number in range(200))
+    excerpt = changes._excerpt("<b>" + words.replace("word9 ", "word9<br> ") + "</b>", words)
+    assert excerpt["before"].replace("<b>", "").replace("<br>", "") == excerpt["after"]
+    assert len(excerpt["after"]) > 100
