@@ -58,7 +58,7 @@ class Cleaner:
             batch = Texts([None] * size, rows, [0] * size, ["document"] * size, own, self._program.scanner.scan(own))
             outcome = self._program.run(batch)
             drops = [drop for _, _, drop in outcome.values]
-            edits += len(outcome.edits)
+            edits += len(outcome.edits.text)
             dropped += int(np.logical_or.reduce(drops).sum()) if drops else 0
         return edits, dropped
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from operator import eq
 from typing import NamedTuple
 
 import numpy as np
@@ -32,21 +33,24 @@ _OPENINGS = (
 MOST_RULES = BITS - len(_OPENINGS)
 
 
-class Edit(NamedTuple):
-    """What one rule did to one text: its number in the batch, changes, before and after."""
+class Edits(NamedTuple):
+    """What each rule did to each text, as columns: the text's number in the batch, the rule, changes, before, after.
 
-    text: int
-    rule: str
-    changes: int
-    before: str
-    after: str
+    Lists of plain values: a tuple for each edit would have the garbage collector walk all of them again and again.
+    """
+
+    text: list[int]
+    rule: list[str]
+    changes: list[int]
+    before: list[str]
+    after: list[str]
 
 
 @dataclass(slots=True)
 class Outcome:
     """What a policy did: edits in the order of rules, numbers and drops per measuring rule, hits, kinds counted."""
 
-    edits: list[Edit] = field(default_factory=list)
+    edits: Edits = field(default_factory=lambda: Edits([], [], [], [], []))
     values: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
     hits: list[tuple[str, Hit]] = field(default_factory=list)
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -62,7 +66,7 @@ class Program:
     """A policy and the tables of its triggers.
 
     Raises:
-        ValueError: more than 56 rules have a trigger.
+        ValueError: more than 50 rules have a trigger.
 
     """
 
@@ -103,7 +107,9 @@ class Program:
             return
         before = [texts.text[at] for at in found]
         draft = _draft(rule, before, texts, found)
-        changed = [nth for nth, (old, new) in enumerate(zip(before, draft.texts, strict=True)) if old != new]
+        changed = [nth for nth, same in enumerate(map(eq, before, draft.texts)) if not same]
+        if not changed:
+            return
         again = self._scanned(rule, bit, [draft.texts[nth] for nth in changed], texts, found[changed])
         opened = _opened(_protected(rule), again.signs)
         intact = [
@@ -118,10 +124,14 @@ class Program:
         made = [nth for nth, well in zip(changed, intact, strict=True) if well]
         places = found[made]
         texts.scan.signs[places], texts.scan.counts[places] = again.signs[intact], again.counts[intact]
-        reason, after, counts = rule.reason, draft.texts, draft.counts
-        for nth, at in zip(made, places.tolist(), strict=True):
-            texts.text[at] = after[nth]
-            outcome.edits.append(Edit(at, reason, max(1, counts[nth]), before[nth], after[nth]))
+        edits, after = outcome.edits, [draft.texts[nth] for nth in made]
+        edits.text.extend(places.tolist())
+        edits.rule.extend([rule.reason] * len(made))
+        edits.changes.extend([max(1, draft.counts[nth]) for nth in made])
+        edits.before.extend([before[nth] for nth in made])
+        edits.after.extend(after)
+        for at, text in zip(edits.text[-len(made) :] if made else (), after, strict=True):
+            texts.text[at] = text
 
     def _scanned(self, rule: EditRule, bit: int, after: list[str], texts: Texts, places: np.ndarray) -> Scan:
         """Return the scan of changed texts; where blanks went and no later rule asks for line ends, by arithmetic."""

@@ -94,10 +94,11 @@ def _fields(read: ReadTexts) -> Sequence[dict[str, object] | None]:
 
 
 def _edits(outcome: Outcome, texts: Texts) -> pl.DataFrame:
-    columns = list(zip(*outcome.edits, strict=True)) or [()] * 5
-    numbers = np.array(columns[0], np.int64)
-    named = {"rule": columns[1], "count": columns[2], "before": columns[3], "after": columns[4]}
-    return pl.DataFrame({"row": texts.row[numbers], "place": np.asarray(texts.place)[numbers], **named}, schema=EDITS)
+    edits = outcome.edits
+    numbers = np.array(edits.text, np.int64)
+    places = {"row": texts.row[numbers], "place": np.asarray(texts.place)[numbers]}
+    own = {"rule": edits.rule, "count": edits.changes, "before": edits.before, "after": edits.after}
+    return pl.DataFrame(places | own, schema=EDITS)
 
 
 def _values(outcome: Outcome, rows: int) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """What editing rules must not touch: code, formulas, Markdown tables, addresses, numbers, quotations inside a text.
 
-Spans are found by one regular expression from left to right, so a dollar sign in code opens no formula. A text with
-none of the opening characters is a single free segment.
+Spans are found from left to right, the form that begins first taking what it spans, so a dollar sign in code opens no
+formula. A text with none of the opening characters is a single free segment.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import repeat
+from typing import NamedTuple
 
 CODE, MATHS, TABLE, URL, NUMBER, QUOTE = "code", "maths", "table", "url", "number", "quote"
 KINDS = frozenset({CODE, MATHS, TABLE, URL, NUMBER, QUOTE})
@@ -34,9 +35,10 @@ _DOLLARS = r"\$(?<![\\$\w]\$)(?![\s$])(?=[^$\n]*[\\^_={}<>+*/|()a-zA-Z])[^$\n]{1
 
 # An address ends where an address ends: at a blank, a quote, or a mark of Chinese; a closing mark at its end is not
 # its own unless it was opened inside.
+_SIGNS = r"[a-zA-Z0-9\-._~:/?#\[\]@!$&*+,;=%]"
 URL_PATTERN = (
     r"(?:https?://|ftp://|www\.(?<![\w@./-]www\.)(?=[a-zA-Z0-9-]+\.))"
-    r"(?:[a-zA-Z0-9\-._~:/?#\[\]@!$&*+,;=%]|\([a-zA-Z0-9\-._~:/?#@!$&*+,;=%]*+\)){1,2000}(?<![.,;:!?\]\[*_~@])"
+    rf"(?:(?:{_SIGNS}*+\([a-zA-Z0-9\-._~:/?#@!$&*+,;=%]*+\))++{_SIGNS}*|{_SIGNS}+)(?<![.,;:!?\]\[*_~@])"
 )
 _NUMBER = r"[0-9]++(?:[.,:/-][0-9]++)*+[%‰]?"
 _QUOTE = '“[^“”\n]{1,400}+”|「[^「」\n]{1,400}+」|『[^『』\n]{1,400}+』|"[^"\n]{1,400}+"'
@@ -45,27 +47,50 @@ _QUOTE = '“[^“”\n]{1,400}+”|「[^「」\n]{1,400}+」|『[^『』\n]{1,4
 TICK, TILDES, BAR, DOLLAR, BACKSLASH, ADDRESS, DIGIT, MARK = (1 << at for at in range(8))
 ANYTHING = 255
 
-# In the order in which they are tried at a place: kind, expression, the opening that it needs, and texts of which it
-# needs one. Asking for those first keeps the expression that searches a text as short as the text allows, and most
-# texts from any search.
+
+class _Form(NamedTuple):
+    """One form of a kind: its expression, the openings of which a text needs one, and what shows that it is not there.
+
+    `hints` are pieces of text of which it needs one, or an expression that is quick to search.
+    """
+
+    kind: str
+    pattern: re.Pattern[str]
+    needs: int
+    hints: tuple[str, ...] | re.Pattern[str]
+
+    def may_be_in(self, text: str) -> bool:
+        if isinstance(self.hints, re.Pattern):
+            return self.hints.search(text) is not None
+        return any(hint in text for hint in self.hints)
+
+
+def _form(kind: str, pattern: str, needs: int, hints: tuple[str, ...] | re.Pattern[str]) -> _Form:
+    return _Form(kind, re.compile(pattern, re.MULTILINE), needs, hints)
+
+
+# In the order in which they are tried at a place. Each has an expression of its own: a search for one form begins
+# with a literal or a set of characters and is far quicker than one for any of them.
 _FORMS = (
-    (CODE, _FENCE, TICK | TILDES, ("```", "~~~")),
-    (CODE, _FENCE_INSIDE, TICK, ("```",)),
-    (TABLE, _TABLE, BAR, ("|-", "-|", "| -", "- |", "|:", ":|", "| :", ": |", "|\n-", "|\n:")),
-    (MATHS, _DISPLAY, DOLLAR | BACKSLASH, ("$$", "\\[", "\\(")),
-    (MATHS, _ENVIRONMENT, BACKSLASH, ("\\begin{",)),
-    (MATHS, _DOLLARS, DOLLAR, ("$",)),
-    (URL, URL_PATTERN, ADDRESS, ("://", "www.")),
-    (QUOTE, _QUOTE, MARK, ("“", "「", "『", '"')),
-    (NUMBER, _NUMBER, DIGIT, tuple("0123456789")),
-    (CODE, _INLINE, TICK, ("`",)),
+    _form(CODE, _FENCE, TICK | TILDES, ("```", "~~~")),
+    _form(CODE, _FENCE_INSIDE, TICK, ("```",)),
+    _form(TABLE, _TABLE, BAR, re.compile(r"\n[ \t]*+\|?[ \t]*+:?-+:?[ \t]*+(?:[|\n]|\Z)")),
+    _form(MATHS, _DISPLAY, DOLLAR | BACKSLASH, ("$$", "\\[", "\\(")),
+    _form(MATHS, _ENVIRONMENT, BACKSLASH, ("\\begin{",)),
+    _form(MATHS, _DOLLARS, DOLLAR, ("$",)),
+    _form(URL, URL_PATTERN, ADDRESS, ("://", "www.")),
+    _form(QUOTE, _QUOTE, MARK, ("“", "「", "『", '"')),
+    _form(NUMBER, _NUMBER, DIGIT, ("",)),
+    _form(CODE, _INLINE, TICK, ("`",)),
 )
+_CACHED = 20_000
+"""Characters: shorter texts are kept with their spans for a while, for the next rule will ask again."""
 
 
 @cache
 def openings(kinds: frozenset[str]) -> int:
     """Return the openings of these kinds, of which a text needs one to have any span."""
-    return sum({bit for kind, _, needs, _ in _FORMS for bit in _bits(needs) if kind in kinds})
+    return sum({bit for form in _FORMS for bit in _bits(form.needs) if form.kind in kinds})
 
 
 def _bits(number: int) -> list[int]:
@@ -73,20 +98,34 @@ def _bits(number: int) -> list[int]:
 
 
 @cache
-def _needs(kinds: frozenset[str], opened: int) -> list[tuple[int, tuple[str, ...]]]:
-    forms = enumerate(_FORMS)
-    return [(at, texts) for at, (kind, _, opening, texts) in forms if kind in kinds and opening & opened]
-
-
-@cache
-def _pattern(forms: tuple[int, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(_FORMS[at][1] for at in forms), re.MULTILINE)
+def _asked(kinds: frozenset[str], opened: int) -> tuple[_Form, ...]:
+    return tuple(form for form in _FORMS if form.kind in kinds and form.needs & opened)
 
 
 def spans(text: str, kinds: frozenset[str] = MARKUP, opened: int = ANYTHING) -> list[tuple[int, int]]:
     """Return the protected [start, end) ranges of a text, in order; `opened` is what the scan saw of openings."""
-    forms = tuple([at for at, needs in _needs(kinds, opened) if any(need in text for need in needs)])
-    return [match.span() for match in _pattern(forms).finditer(text)] if forms else []
+    asked = _asked(kinds, opened)
+    return list(_recent(text, asked)) if len(text) < _CACHED else _spans(text, asked)
+
+
+def _spans(text: str, asked: tuple[_Form, ...]) -> list[tuple[int, int]]:
+    patterns = [form.pattern for form in asked if form.may_be_in(text)]
+    if len(patterns) < 2:
+        return [match.span() for pattern in patterns for match in pattern.finditer(text)]
+    upcoming = [(match.span(), pattern) for pattern in patterns if (match := pattern.search(text))]
+    found = []
+    while upcoming:
+        taken = min(upcoming, key=lambda one: one[0][0])[0]  # of those that begin here the first form
+        found.append(taken)
+        upcoming = [
+            (match.span() if match else span, pattern)
+            for span, pattern in upcoming
+            if (match := pattern.search(text, taken[1]) if span[0] < taken[1] else None) or span[0] >= taken[1]
+        ]
+    return found
+
+
+_recent = lru_cache(maxsize=4096)(_spans)
 
 
 @dataclass(slots=True)

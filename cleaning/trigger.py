@@ -14,10 +14,12 @@ class Trigger:
     Args:
         characters: classes that occur anywhere.
         pairs: a character of the first set followed at once by one of the second.
+        apart: the same with blanks (U+0020, U+00A0, U+3000) between, one or more; now and then asked in vain.
         runs: a set and how often one and the same character of it stands in a row (2 to 8).
         opens: classes of the text's first character.
         closes: classes of its last one.
-        literals: pieces of text, in any case of ASCII letters; each has at least four bytes in UTF-8.
+        literals: pieces of text, in any case of ASCII letters; each has at least three bytes in UTF-8. Of long
+            ones the beginning is looked for.
         digits: so many ASCII digits in a number; single blanks, hyphens and dots inside it do not end it.
         pattern: asked, in the linear-time engine, of the texts that passed the above (of all texts when that is
             empty).
@@ -26,6 +28,7 @@ class Trigger:
 
     characters: Classes = frozenset()
     pairs: tuple[tuple[Classes, Classes], ...] = ()
+    apart: tuple[tuple[Classes, Classes], ...] = ()
     runs: tuple[tuple[Classes, int], ...] = ()
     opens: Classes = frozenset()
     closes: Classes = frozenset()
@@ -36,5 +39,5 @@ class Trigger:
     @property
     def asks_all(self) -> bool:
         """Tell whether the scan excludes no text."""
-        named = self.characters or self.pairs or self.runs or self.opens or self.closes
+        named = self.characters or self.pairs or self.apart or self.runs or self.opens or self.closes
         return not (named or self.literals or self.digits)

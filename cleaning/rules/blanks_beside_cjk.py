@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from cleaning.characters import HAN, KANA, of
+from cleaning.characters import DIGITS, HAN, KANA, LETTERS, of
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.trigger import Trigger
 
@@ -61,11 +61,14 @@ class BlanksBesideCjk(EditRule):
 
     @property
     def trigger(self) -> Trigger:
-        """A blank beside one of them."""
+        """Two characters of which it joins one to the other, and a blank before a mark or, for `all`, a letter."""
         blank, letters, marks = of(_BLANK), HAN | KANA, of(_ALL_MARKS)
-        left = marks if self.beside == "marks" else marks | letters
-        right = marks | letters if self.beside == "all" else marks
-        return Trigger(pairs=((left, blank), (blank, right)))
+        apart = [(marks, marks | letters | LETTERS | DIGITS)]
+        if self.beside != "marks":
+            apart.append((letters, letters))
+        if self.beside == "all":
+            apart.append((letters, LETTERS | DIGITS))
+        return Trigger(pairs=((blank, marks | letters if self.beside == "all" else marks),), apart=tuple(apart))
 
     def apply(self, segments: Segments) -> Edited:
         """Remove them."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from cleaning.rules.base import Measured, MeasureRule
+from cleaning.trigger import Trigger
 
 if TYPE_CHECKING:
     from cleaning.texts import Texts
 
-_NUMERAL = "[0-9０-９〇零一二三四五六七八九十百千万两壹贰叁肆伍陆柒捌玖拾佰仟]{1,8}"
+_NUMERALS = "0123456789０１２３４５６７８９〇零一二三四五六七八九十百千万两壹贰叁肆伍陆柒捌玖拾佰仟"
+_NUMERAL = f"[{_NUMERALS}]{{1,8}}"
 # A heading stands at a beginning or after a gap, and a reference (`依照本法第三章的规定`) inside a sentence.
 _HEADING = (
     rf"(?m)(?:^|[\s。！？…”》）)\].·>*#|-])第{_NUMERAL}[章回](?:$|[\s:：、.．·《\p{{L}}])"
@@ -32,18 +34,20 @@ class ChapterText(MeasureRule):
     per_thousand: float = Field(default=5, gt=0)
     """Headings per 1,000 characters that drop a row: less than 200 characters to a chapter."""
 
+    @property
+    def trigger(self) -> Trigger:
+        """A number before 章 or 回, or the English word."""
+        return Trigger(literals=("chapter", *(f"{numeral}{mark}" for numeral in _NUMERALS for mark in "章回")))
+
     def measure(self, texts: Texts) -> Measured:
-        """Return headings per 1,000 characters of each row's most crowded text; 0 where too few can be in it."""
+        """Return headings per 1,000 characters of each row's most crowded text."""
         import numpy as np
         import polars as pl
 
         found = np.zeros(len(texts.text))
-        # The shortest ones are 第 and 章, and `chapter` with a line of its own: the counts exclude most texts.
-        most = texts.count("han") // 2 + np.minimum(texts.count("lines") + 1, texts.count("latin") // 7)
-        at = np.flatnonzero((most >= self.headings) & texts.spoken())
+        at = np.flatnonzero(texts.sought & texts.spoken())
         column = pl.Series([texts.text[one] for one in at], dtype=pl.String)
-        some = column.str.contains("第|hapter|HAPTER").to_numpy()
-        found[at[some]] = column.filter(some).str.count_matches(_HEADING).to_numpy()
+        found[at] = column.str.count_matches(_HEADING).to_numpy()
         share = 1000 * found / np.maximum(texts.count("characters"), 1)
         values = texts.per_row(share, "max")
         crowded = (found >= self.headings) & (share >= self.per_thousand)

@@ -19,11 +19,9 @@ Latin = Literal[
 ]
 """What the classifier chooses from: the common languages in Latin letters."""
 
-# Words that stand in every few lines of English and in no other language of the list.
-_ENGLISH_WORDS = r"(?-u:\b)(?i-u:the|and|that|with|this|for|are|you|was|to|of)(?-u:\b)"
-_LOOKED_AT = 400
+_LOOKED_AT = 300
 """In so many characters the common words of English are counted."""
-_CLASSIFIED = 600
+_CLASSIFIED = 300
 """So many characters of a text say enough of its language."""
 
 
@@ -99,17 +97,15 @@ class Language(MeasureRule):
     def _foreign(self, texts: Texts, latin: np.ndarray) -> np.ndarray:
         """Return bool (rows,): Latin rows that have not the words of English, or all when English is not kept."""
         import numpy as np
-        import polars as pl
+
+        from cleaning.english import common_words
 
         if "en" not in self.keep or not latin.any():
             return latin
         at = np.flatnonzero(latin[texts.row] & texts.spoken())
-        heads = pl.Series([texts.text[one][:_LOOKED_AT] for one in at], dtype=pl.String)
-        seen = np.minimum(1, _LOOKED_AT / np.maximum(1, texts.count("characters")[at]))
-        english, words = np.zeros(texts.rows), np.zeros(texts.rows)
-        np.add.at(english, texts.row[at], heads.str.count_matches(_ENGLISH_WORDS).to_numpy())
-        np.add.at(words, texts.row[at], seen * texts.count("words")[at])
-        return latin & (english < self.english_words * words)
+        found = np.zeros((texts.rows, 2), np.int32)
+        np.add.at(found, texts.row[at], common_words([texts.text[one][:_LOOKED_AT] for one in at]))
+        return latin & (found[:, 1] < self.english_words * found[:, 0])
 
     def _classify(self, texts: Texts, rows: np.ndarray, values: np.ndarray, wrong: np.ndarray) -> None:
         """Set value and verdict of some rows by the classifier."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # Replacement characters and what GBK makes of two of them (锟斤拷); memory that nobody filled, read as GBK (烫, 屯);
 # the characters that nearly every Chinese text in UTF-8 shows when read as GBK and that no text uses (锛 for ， and
 # the like, 銆 for 。, 鐨 for 的).
-_LOST = rf"[\u0080-\u0084\u0086-\u009f\ufffd锛銆鐨鎴鏄]|锟斤拷?|烫烫烫+|屯屯屯+|{DAMAGE}"
+_READ_AS_GBK = "锛銆鐨鎴鏄"
+_LOST = rf"[\u0080-\u0084\u0086-\u009f\ufffd{_READ_AS_GBK}]|锟斤拷?|烫烫烫+|屯屯屯+|{DAMAGE}"
 _SIGNS = TAIL - of("“”‘’–—…•‹›«»·\u00a0")
 
 
@@ -30,8 +31,8 @@ class MojibakeRatio(MeasureRule):
 
     @property
     def trigger(self) -> Trigger:
-        """Signs of damage but for Chinese characters: these the counts show, none of them is common."""
-        lost = ("锟斤", "烫烫烫", "屯屯屯")
+        """Any sign of damage."""
+        lost = (*_READ_AS_GBK, "锟斤", "烫烫烫", "屯屯屯")
         return Trigger(characters=_SIGNS | of("\ufffd"), pairs=((LEAD, TAIL),), literals=lost)
 
     def measure(self, texts: Texts) -> Measured:
@@ -41,12 +42,10 @@ class MojibakeRatio(MeasureRule):
 
         spoken = texts.spoken()
         damaged = np.where(spoken, 0.0, np.nan)
-        column = pl.Series(texts.text, dtype=pl.String)
-        suspect = (texts.count("han") > texts.count("common_han")) | texts.sought
-        asked = np.flatnonzero(suspect & spoken)
-        asked = asked[column.gather(asked).str.contains(_LOST).to_numpy()]
+        asked = np.flatnonzero(texts.sought & spoken)
         if asked.size:
-            damaged[asked] = column.gather(asked).str.extract_all(_LOST).list.join("").str.len_chars().to_numpy()
+            column = pl.Series([texts.text[at] for at in asked], dtype=pl.String)
+            damaged[asked] = column.str.extract_all(_LOST).list.join("").str.len_chars().to_numpy()
         characters = texts.per_row(np.where(spoken, texts.count("characters"), np.nan))
         values = texts.per_row(damaged) / np.maximum(characters, 1)
         return Measured(values, values > self.most)

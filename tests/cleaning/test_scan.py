@@ -133,14 +133,35 @@ def test_others_do(text: str) -> None:
     assert Scanner([Trigger(digits=11)]).scan([text]).signs.tolist() == [0]
 
 
+def test_characters_that_blanks_set_apart() -> None:
+    han, marks = kinds.HAN, kinds.of("。，")
+    scanner = Scanner([Trigger(apart=((han, han),)), Trigger(apart=((marks, kinds.LETTERS), (marks, kinds.EMOJI)))])
+    texts = [
+        "今 天",
+        "今天",
+        "今 \u00a0\u3000天",
+        "今 a",
+        "。 a",
+        "。a",
+        "。 ",
+        "今\t天",
+        "a 。",
+        "。 é",
+        "。 。",
+        "",
+        "天 \n今",
+    ]
+    assert scanner.scan(texts).signs.tolist() == [1, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]
+
+
 def test_a_pattern_alone_asks_every_text() -> None:
     assert Scanner([Trigger(pattern="x"), Trigger()]).scan(["", "a"]).signs.tolist() == [1, 1]
 
 
-def test_sixty_four_triggers_have_a_bit_each_and_no_more_fit() -> None:
-    letters = [Trigger(characters=kinds.of(chr(48 + at))) for at in range(64)]
-    assert Scanner(letters).scan([chr(48 + at) for at in range(64)]).signs.tolist() == [1 << at for at in range(64)]
-    with pytest.raises(ValueError, match="65 triggers"):
+def test_fifty_eight_triggers_have_a_bit_each_and_no_more_fit() -> None:
+    letters = [Trigger(characters=kinds.of(chr(48 + at))) for at in range(58)]
+    assert Scanner(letters).scan([chr(48 + at) for at in range(58)]).signs.tolist() == [1 << at for at in range(58)]
+    with pytest.raises(ValueError, match="59 triggers"):
         Scanner([*letters, Trigger()])
 
 
