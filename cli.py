@@ -6,7 +6,6 @@ Nothing heavy is imported here: a verb's own packages are imported when it runs.
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import posttrain_root  # noqa: F401  first: puts our folder before a foreign utils/
-from utils.errors import PosttrainError, UserError
+from utils.errors import PosttrainError, UserError, nearest
 from utils.runs.stage import Stage, complain, run_stage
 
 _PIPELINE = "data_pipeline"
@@ -64,8 +63,8 @@ def main(argv: list[str]) -> int:
         return 0 if argv else 2
     verb, rest = argv[0], argv[1:]
     if verb not in verbs:
-        near = difflib.get_close_matches(verb, verbs, n=1, cutoff=0.0)[0]
-        return complain("", UserError(f"unknown verb {verb!r}", mend=f"nearest: posttrain {near}"))
+        mend = nearest(verb, verbs) or "posttrain --help lists them"
+        return complain("", UserError(f"unknown verb {verb!r}", mend=mend))
     try:
         if rest and (verb, rest[0]) in SUBCOMMANDS:
             return _named(SUBCOMMANDS[verb, rest[0]])(rest[1:])

@@ -40,7 +40,7 @@ wanted() {
 
 up_to_date() {
   local want
-  [[ -f $stamp ]] && want="$(wanted)" && [[ "$(<"$stamp")" == "$want" ]]
+  [[ -f $stamp && -f $venv/pyvenv.cfg ]] && want="$(wanted)" && [[ "$(<"$stamp")" == "$want" ]]
 }
 
 is_python311() { "$1" -I -S -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; }
@@ -60,7 +60,7 @@ find_python() {
 # A whole .venv has a working pip, was made at this place, and holds no package whose installation was cut off (pip
 # writes RECORD last). Any other one is made anew: pip would take the broken package for installed.
 venv_is_whole() {
-  [[ -f $venv/bin/activate ]] || return 1
+  [[ -f $venv/bin/activate && -f $venv/pyvenv.cfg ]] || return 1
   local place info
   for info in "$venv"/lib/python3.11/site-packages/*.dist-info; do
     [[ ! -e $info || -f $info/RECORD ]] || return 1
@@ -89,6 +89,8 @@ main() {
     [[ $1 == -h || $1 == --help ]] && exit 0
     exit 2
   fi
+  # Through a link it would clear the environment of another folder, or install into a Python of the system.
+  [[ ! -L $venv ]] || fail ".venv is a symbolic link; remove it (rm .venv), then run setup.sh again"
   if up_to_date; then return; fi
 
   command -v flock >/dev/null || fail "flock not found; install util-linux"

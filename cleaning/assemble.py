@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,14 +13,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from cleaning.second_pass import PARTS
-from cleaning.tasks import unit_of
+from cleaning.tasks import PARTS, unit_of
 from utils.data.ledger import assert_balanced
 from utils.errors import StageFailedError
 
 _COUNTS = ("in", "kept", "dropped", "quarantined")
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".zip")
 _PARQUET = ".parquet"
+_NAME_BYTES = 255  # of a file name, on every file system that we know
 
 
 def output_names(relatives: Sequence[str]) -> dict[str, str]:
@@ -26,7 +28,7 @@ def output_names(relatives: Sequence[str]) -> dict[str, str]:
 
     Inputs that would share one (`a.json` beside `a.jsonl`) keep their full names before the `.jsonl`; a name that is
     taken even then gets a number. Taken are outputs, names in `quarantine/` and folders of outputs, in any case of
-    letters. The same inputs always get the same names.
+    letters. A name too long for a file system is cut and ends in its hash. The same inputs always get the same names.
     """
     folders = {str(folder).lower() for relative in relatives for folder in PurePosixPath(relative).parents}
     plain = {relative: _output_name(relative) for relative in sorted(relatives)}
@@ -55,8 +57,19 @@ def _other_names(relative: str) -> Iterator[str]:
     stem, end = (
         (relative[: -len(_PARQUET)], relative[-len(_PARQUET) :]) if _is_parquet(relative) else (relative, ".jsonl")
     )
-    yield f"{stem}{end}"
-    yield from (f"{stem}-{number}{end}" for number in count(2))
+    yield _fitting(stem, end)
+    yield from (_fitting(stem, f"-{number}{end}") for number in count(2))
+
+
+def _fitting(stem: str, end: str) -> str:
+    """Return a path with an end; where the name would be too long for a file system, cut and with a hash."""
+    path = PurePosixPath(stem + end)
+    room = _NAME_BYTES - len(".jsonl")  # which a name in `quarantine/` may have besides
+    if len(os.fsencode(path.name)) <= room:
+        return path.as_posix()
+    end = f"-{hashlib.blake2b(os.fsencode(stem), digest_size=8).hexdigest()}{end}"
+    kept = os.fsencode(PurePosixPath(stem).name)[: room - len(end)].decode(errors="ignore")
+    return path.with_name(kept + end).as_posix()
 
 
 def _is_parquet(name: str) -> bool:
@@ -67,12 +80,12 @@ def _output_name(relative: str) -> str:
     path = PurePosixPath(relative)
     name = path.name
     if _is_parquet(name):
-        return relative
+        return _fitting(relative[: -len(_PARQUET)], relative[-len(_PARQUET) :])
     if name.lower().endswith((".gz", ".zst")):
         name = name.rpartition(".")[0]
     if name.lower().endswith(_SUFFIXES):
         name = name.rpartition(".")[0]
-    return path.with_name(f"{name}.jsonl").as_posix()
+    return _fitting(relative[: -len(path.name)] + name, ".jsonl")
 
 
 def assemble(task: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import posttrain_root
+from utils.errors import nearest
 
 LISTS = posttrain_root.ROOT / "configs" / "cleaning" / "blacklists"
 
@@ -36,8 +37,10 @@ def list_path(name: str) -> Path:
     own = LISTS / f"{name}.txt"
     path = own if own.is_file() else Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in LISTS.glob("*.txt")))
-        raise ValueError(f"no list {name!r}: give the path of a file, or one of {known}")
+        known = sorted(file.stem for file in LISTS.glob("*.txt"))
+        near = nearest(name, known)
+        those = f"{', '.join(known)} ({near})" if near else ", ".join(known)
+        raise ValueError(f"no list {name!r}: give the path of a file, or one of {those}")
     return path.resolve()
 
 

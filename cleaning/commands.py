@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cleaning.replay import ledger, replay
+from cleaning.replay import ledger, replay, rows_given_up
 from utils.errors import UserError
 from utils.runs.commit import read_json
 
@@ -29,12 +29,15 @@ def sample(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="of the draw; default: the run's")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead; it may not exist yet")
     options = parser.parse_args(argv)
-    lines = draw(options.run or newest(Path("runs")), options.per_rule, rule=options.rule, seed=options.seed)
+    run = options.run or newest(Path("runs"))
+    lines = draw(run, options.per_rule, rule=options.rule, seed=options.seed)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     if options.output is None:
         sys.stdout.write(text)
     else:
         _write_new(options.output, text)
+    if rows := rows_given_up(run):
+        sys.stderr.write(f"{rows} rows in quarantine/ are not drawn from: no rule saw them, they were given up\n")
     return 0
 
 
@@ -74,7 +77,9 @@ def difference(run: Path, row_id: str) -> Iterator[str]:
     for found in replay(run, ledger(run).filter(pl.col("id") == row_id).collect().to_dicts()):
         yield f"{run}: {found.row['source_file']} row {found.row['source_row']}: {found.row['status']}"
         yield from (f"  hit {rule}: {what}" for rule, what in found.hits)
-        if not found.steps:
+        if found.given_up:
+            yield f"  no rule saw it: its partition was {found.given_up}"
+        elif not found.steps:
             yield "  no rule changed it"
         for step in found.steps:
             yield f"  {step.rule} ({step.role})"

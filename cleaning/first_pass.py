@@ -5,8 +5,7 @@ The part that it leaves has a line per input row, in order. Texts are in it only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -175,8 +174,3 @@ def _sizes(batch: Batch, readable: np.ndarray, tokenizer: Path | None) -> pl.Dat
     }
     found = pl.DataFrame(columns, schema_overrides={"lang": pl.String})
     return found.with_columns(pl.when(pl.Series(readable)).then(pl.all()))
-
-
-def tasks_for(partitions: Sequence[Partition], shared: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one task per partition."""
-    return [{**shared, "unit": f"first-{p.name}", "name": p.name, "partition": asdict(p)} for p in partitions]

@@ -58,12 +58,12 @@ _BLANKS = re.compile(r"[ \t\r\f]+")
 # What stands above code in the frame of a chat: `<div><span>python</span><button>Copy code</button></div>`.
 _FRAME = re.compile(r"\s*([\w+#.-]{0,20})\s*(?:Copy(?: code)?)?\s*", re.IGNORECASE)
 _MARKER = re.compile(r"(?:^|\n) *(?:- |\d+\. )$")
-_BLOCK_END = re.compile(r"</(?:p|div|pre|ol|ul|li|table|h[1-6]|blockquote)\s*>", re.IGNORECASE)
+_BLOCK_END = re.compile(r"</(?i:p|div|pre|ol|ul|li|table|h[1-6]|blockquote)\s*>")
 
 
 def is_page(text: str) -> bool:
     """Tell whether a text is HTML in blocks: one with a few inline tags alone is Markdown, or plain."""
-    return "</" in text and _BLOCK_END.search(text) is not None
+    return _BLOCK_END.search(text) is not None
 
 
 def to_markdown(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from pydantic import Field, TypeAdapter
 
 import posttrain_root
 from cleaning.rules import Rule
-from utils.errors import UserError
+from utils.errors import UserError, nearest
 from utils.runs.config import StrictModel, load_config
 
 POLICIES = posttrain_root.ROOT / "configs" / "cleaning" / "policies"
@@ -67,10 +66,7 @@ def _extended(base: list[Rule], policy: Policy, path: Path) -> list[Rule]:
     known = [rule.reason for rule in base]
     for name in (*policy.without, *policy.before):
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            raise UserError(
-                f"{policy.extends} has no rule {name!r}", where=str(path), mend=f"nearest: {' '.join(near)}"
-            )
+            raise UserError(f"{policy.extends} has no rule {name!r}", where=str(path), mend=nearest(name, known))
     own = {rule.reason: rule for rule in policy.rules}
     if len(own) < len(policy.rules):
         raise UserError("two rules of one name", where=str(path), mend="give one a `name:` of its own")
@@ -94,8 +90,7 @@ def find_policy(name: str) -> Path:
         return known[name]
     if Path(name).is_file():
         return Path(name)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    mend = f"nearest: {near[0]}" if near else "give the path of a policy file"
+    mend = nearest(name, known) or "give the path of a policy file"
     raise UserError(f"no policy {name!r}", where="policy", mend=mend)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import orjson
 
-from utils.data.formats import Format, RowError, Text
+from utils.data.formats import Format, Row, RowError, Text
+from utils.data.formats.document import FORMAT as DOCUMENT
 from utils.data.raw_rows import RawRow, RawRows
 from utils.data.records import raw_id
 from utils.data.rows import id_and_texts
+
+_PATHS: dict[str, tuple[str | int, ...]] = {"content": ("content",), "text": ("text",)}
 
 
 @dataclass(slots=True)
@@ -43,7 +48,13 @@ def read_texts(rows: Sequence[RawRow], fmt: Format | None) -> ReadTexts:
     errors: list[str | None] = [None] * len(rows)
     texts: list[Text] = []
     sizes: list[int] = []
+    documents = fmt is DOCUMENT
     for number, row in enumerate(rows.rows if isinstance(rows, RawRows) else [raw.row for raw in rows]):
+        if documents and row is not None and (plain := _plain_document(row)) is not None:
+            ids.append(plain[0])
+            texts.append(plain[1])
+            sizes.append(1)
+            continue
         found: list[Text] = []
         if row is None or fmt is None:
             errors[number] = rows[number].error or "no row of the file is of a known format"
@@ -61,3 +72,16 @@ def read_texts(rows: Sequence[RawRow], fmt: Format | None) -> ReadTexts:
     numbers = np.repeat(np.arange(len(rows), dtype=np.uint32), counts)
     place = np.arange(len(texts), dtype=np.uint32) - begins
     return ReadTexts(rows, ids, errors, numbers, place, role, list(text))
+
+
+def _plain_document(row: Row) -> tuple[str, Text] | None:
+    """Return what `id_and_texts` does of the usual document, at a third of the cost; None for any other row."""
+    key = "content" if "content" in row else "text"
+    text = row.get(key)
+    if type(text) is not str or (key == "content" and "text" in row) or row.get("clean_id") is not None:
+        return None
+    try:
+        said = b'[{"content":%b,"role":"document"}]' % orjson.dumps(text)
+    except TypeError:  # a lone surrogate
+        return None
+    return hashlib.blake2b(said, digest_size=16).hexdigest(), (_PATHS[key], "document", text)

@@ -1,7 +1,8 @@
 """Rows of a finished run, cleaned once more from the original: what each rule did to a row, step by step.
 
 The ledger holds no text, so before and after are computed again when somebody asks. The input must still be there and
-unchanged; that is checked by the names of its partitions, which hold a hash of their content.
+unchanged; that is checked by the names of its partitions, which hold a hash of their content. A partition that was
+given up is not touched again: what killed its workers would kill us.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cleaning.run import partitions_of
 from utils.data.partitions import Partition
 from utils.data.reading import read_partition
 from utils.errors import UserError
-from utils.runs.commit import read_json
+from utils.runs.commit import read_json, read_report, report_path
 from utils.runs.config import load_config
 
 Place = tuple[str, int]
@@ -45,6 +46,8 @@ class Replayed(NamedTuple):
     steps: list[Step]
     hits: list[tuple[str, str]]
     """(rule, what it found)"""
+    given_up: str = ""
+    """Why the row's whole partition went to quarantine; then there are no texts."""
 
 
 def finished(run: Path) -> CleanConfig:
@@ -89,12 +92,22 @@ def replay(run: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[Replayed]:
         wanted = by_file.get(partition.relative, {})
         own = {number: row for number, row in wanted.items() if _holds(partition, number)}
         if own and (run / "ledger" / f"part-{partition.name}.parquet").exists():
-            yield from _clean(config, partition, task, own)
+            report = read_report(report_path(run, f"first-{partition.name}")) or {}
+            if given_up := report.get("given_up"):
+                yield from (Replayed(row, [], [], [], [], given_up[-1]) for row in own.values())
+            else:
+                yield from _clean(config, partition, task, own)
             for number in own:
                 del wanted[number]
     if changed := [file for file, wanted in by_file.items() if wanted]:
         mend, where = "put the input of that run back", ", ".join(sorted(changed))
         raise UserError("the input changed since the run; its rows cannot be read again", where=where, mend=mend)
+
+
+def rows_given_up(run: Path) -> int:
+    """Return how many rows of a finished run no rule has seen, because their partitions were given up."""
+    reports = map(read_report, (run / "run" / "reports").glob("first-*.json"))
+    return sum(report["rows"] for report in reports if report and report.get("given_up"))
 
 
 def _holds(partition: Partition, number: int) -> bool:
@@ -111,8 +124,7 @@ def _clean(
         if len(found) == len(wanted):
             break
     read = read_texts(found, format_of(task))
-    refused = all(row["status"] == "quarantined" for row in wanted.values())
-    done = apply_policy(read, () if refused else config.policy)  # a policy may be why a whole partition was given up
+    done = apply_policy(read, config.policy)
     before = pl.DataFrame({"row": read.row, "text": read.text}, schema_overrides={"text": pl.String})
     for number, raw in enumerate(found):
         lines = done.texts.filter(pl.col("row") == number)

@@ -1,4 +1,7 @@
-"""The cleaning run: two passes over partitions, duplicates in between, then an output file per input file."""
+"""The cleaning run: two passes over partitions, duplicates in between, then an output file per input file.
+
+The driver hands out the work and does none: what is heavy is imported by the workers, who find a job by its name.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,13 @@ from typing import Any
 
 import orjson
 
-from cleaning.assemble import assemble, meta_info, output_names, total
+from cleaning.assemble import meta_info, output_names, total
 from cleaning.config import CleanConfig
 from cleaning.duplicates.earlier import checked_earlier
-from cleaning.duplicates.reference import load_references, reference_files
 from cleaning.duplicates.run import find_duplicates
-from cleaning.first_pass import first_pass, tasks_for
 from cleaning.give_up import QUARANTINE
 from cleaning.rules.base import parameters
-from cleaning.sampling import choose, written
-from cleaning.second_pass import part_name, second_pass
+from cleaning.tasks import tasks_for
 from cleaning.tokens import describe
 from utils.data.formats import detect
 from utils.data.inputs import InputFile, find_files, overlaps, survey
@@ -29,8 +29,6 @@ from utils.data.reading import read_partition
 from utils.errors import UserError
 from utils.runs.config import paths_in
 from utils.runs.directory import Run
-
-__all__ = ["assemble", "dry_run", "first_pass", "inputs", "report", "second_pass", "work"]
 
 # A file's format is that of its first readable row that has one; this many are asked.
 _ROWS_ASKED = 1000
@@ -56,7 +54,7 @@ def inputs(config: CleanConfig) -> list[Path]:
     duplicates = config.duplicates
     return [
         *(file.path for file in find_files(config.input)),
-        *reference_files(duplicates.reference),
+        *_reference_files(config),
         *checked_earlier(duplicates),
         *([config.tokenizer] if config.tokenizer else []),
         *(path for rule in config.policy for path in paths_in(rule)),
@@ -89,8 +87,10 @@ def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     tasks = [task for file, found in files.items() for task in tasks_for(found, _shared(config, file, found))]
     tasks.sort(key=_order)
     if config.duplicates.reference is not None:
+        from cleaning.duplicates.reference import load_references
+
         load_references(run, config.duplicates.reference)
-    firsts = run.map("cleaning.run:first_pass", tasks, "pass 1", give_up=QUARANTINE)
+    firsts = run.map("cleaning.first_pass:first_pass", tasks, "pass 1", give_up=QUARANTINE)
     if not any(first["rows"] for first in firsts):
         raise UserError("no row at all in the input", where=_spell(config), mend="point `input` at files with rows")
     _tell_rowless(run, tasks, firsts)
@@ -99,12 +99,12 @@ def work(run: Run, config: CleanConfig) -> dict[str, Any]:
     again = [
         {**t, "unit": f"second-{t['name']}", "given_up": f["given_up"]} for t, f in zip(tasks, firsts, strict=True)
     ]
-    seconds = run.map("cleaning.run:second_pass", again, "pass 2")
+    seconds = run.map("cleaning.second_pass:second_pass", again, "pass 2")
     by_file = _by_file(tasks, seconds)
-    run.map("cleaning.run:assemble", _assembly(tasks, by_file), "assembly")
+    run.map("cleaning.assemble:assemble", _assembly(tasks, by_file), "assembly")
     empty = [file.relative for file in plan if file.relative not in by_file]
     _summarise(run, config, by_file, empty)
-    _sample(run, config, tasks, seconds)
+    run.map("cleaning.sampling:write_sample", [_sampling(config, tasks, seconds)], "sample")
     counts = total(seconds)
     return {
         **{name: counts[name] for name in ("in", "kept", "dropped", "quarantined", "by_reason", "by_any_reason")},
@@ -125,6 +125,14 @@ def partitions_of(config: CleanConfig) -> Iterator[tuple[Partition, dict[str, An
         if found:
             shared = _shared(config, file, found)
             yield from ((partition, shared) for partition in found)
+
+
+def _reference_files(config: CleanConfig) -> list[Path]:
+    if config.duplicates.reference is None:
+        return []
+    from cleaning.duplicates.reference import reference_files
+
+    return reference_files(config.duplicates.reference)
 
 
 def _plan(config: CleanConfig) -> Plan:
@@ -181,7 +189,7 @@ def _shared(config: CleanConfig, file: InputFile, found: Sequence[Partition]) ->
         "invalid_utf8": config.invalid_utf8,
         "seed": config.seed,
         "source": config.dataset,
-        "tokenizer": str(config.tokenizer) if config.tokenizer else None,
+        "tokenizer": str(config.tokenizer.absolute()) if config.tokenizer else None,
     }
 
 
@@ -248,18 +256,13 @@ def _summarise(run: Run, config: CleanConfig, by_file: dict[str, Any], empty: Se
         unit.commit({})
 
 
-def _sample(run: Run, config: CleanConfig, tasks: Sequence[dict[str, Any]], seconds: Sequence[dict[str, Any]]) -> None:
-    """Write `<name>-sample100.jsonl`."""
-    if run.committed("sample") is not None:
-        return
-    files = [run.path / part_name(task, "sample") for task in tasks]
-    chosen = choose(files, (line for second in seconds for line in second["strata"]))
-    lines: list[tuple[int, bytes]] = []
-    for part, own in chosen.partition_by("part", as_dict=True, maintain_order=True).items():
-        task = tasks[int(part[0])]
-        good, bad = (run.path / part_name(task, what) for what in ("good", "bad"))
-        lines += written(good, bad, own, task["partition"]["relative"])
-    with run.unit("sample") as unit:
-        with unit.file(f"{config.dataset}-sample100.jsonl") as temporary:
-            temporary.write_bytes(b"".join(line + b"\n" for _, line in sorted(lines)))
-        unit.commit({"rows": len(lines)})
+def _sampling(
+    config: CleanConfig, tasks: Sequence[dict[str, Any]], seconds: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the task that writes `<name>-sample100.jsonl`."""
+    return {
+        "unit": "sample",
+        "target": f"{config.dataset}-sample100.jsonl",
+        "parts": [{"name": task["name"], "partition": task["partition"]} for task in tasks],
+        "strata": [line for second in seconds for line in second["strata"]],
+    }

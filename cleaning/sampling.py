@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from cleaning.review import COLUMNS
 from cleaning.strata import allocate, drawn
+from cleaning.tasks import part_name, unit_of
 from utils.data.parquet_rows import row_as_json
 from utils.data.parsing import dump_row, parse_row
 
@@ -73,6 +74,26 @@ def choose(parts: Sequence[Path], sizes: Iterable[Sequence[Any]]) -> pl.DataFram
     return numbered.join(wanted, on=_STRATUM, how="inner", maintain_order="left").filter(
         pl.col("rank") < pl.col("rows")
     )
+
+
+def write_sample(task: dict[str, Any]) -> dict[str, Any]:
+    """Write `<name>-sample100.jsonl`.
+
+    Args:
+        task: `target`, `parts` (what names the files of pass 2) and their `strata`; and the unit's keys.
+
+    """
+    root, parts = Path(task["root"]), task["parts"]
+    chosen = choose([root / part_name(part, "sample") for part in parts], task["strata"])
+    lines: list[tuple[int, bytes]] = []
+    for number, own in chosen.partition_by("part", as_dict=True, maintain_order=True).items():
+        part = parts[int(number[0])]
+        good, bad = (root / part_name(part, what) for what in ("good", "bad"))
+        lines += written(good, bad, own, part["partition"]["relative"])
+    unit = unit_of(task)
+    with unit.file(task["target"]) as temporary:
+        temporary.write_bytes(b"".join(line + b"\n" for _, line in sorted(lines)))
+    return unit.commit({"rows": len(lines)})
 
 
 def written(good: Path, bad: Path, chosen: pl.DataFrame, relative: str) -> list[tuple[int, bytes]]:

@@ -16,12 +16,16 @@ from cleaning.first_pass import batches_of, format_of
 from cleaning.rows_out import open_writer
 from cleaning.sampling import candidates, strata
 from cleaning.shape import shape_of
-from cleaning.tasks import unit_of
+from cleaning.tasks import part_name, unit_of
 from cleaning.write_batch import Outputs
 from utils.data.ledger import LEDGER_SCHEMA, assert_balanced, write_ledger
 from utils.errors import StageFailedError
 
-PARTS = "run/work/second-pass"
+# What pass 2 needs of pass 1; the others are hashes and numbers that only the search for duplicates reads.
+_DECIDED = (
+    *("source_row", "id", "error", "plain", "reasons", "edits", "texts"),
+    *("reference_id", "reference_similarity", "lang", "characters_in", "characters", "tokens"),
+)
 
 
 def second_pass(task: dict[str, Any]) -> dict[str, Any]:
@@ -43,12 +47,6 @@ def second_pass(task: dict[str, Any]) -> dict[str, Any]:
     report = {**counts_of(frame), "shape": shape_of(frame), "strata": strata(frame)}
     assert_balanced(report, task["unit"])
     return unit.commit(report)
-
-
-def part_name(task: dict[str, Any], what: str) -> str:
-    """Return the name, below the run, of one of the files that pass 2 leaves of a partition."""
-    parquet = what == "sample" or (task["partition"]["kind"] == "parquet" and what != "quarantine")
-    return f"{PARTS}/{task['name']}.{what}.{'parquet' if parquet else 'jsonl'}"
 
 
 def _write_rows(task: dict[str, Any], frame: pl.DataFrame, files: dict[str, Path]) -> None:
@@ -75,7 +73,7 @@ def decisions(task: dict[str, Any]) -> pl.DataFrame:
     the row that it copies; the reference is in `run/work/reference/`.
     """
     root = Path(task["root"])
-    rows = pl.scan_parquet(root / "run/work/first-pass" / f"{task['name']}.parquet", glob=False)
+    rows = pl.scan_parquet(root / "run/work/first-pass" / f"{task['name']}.parquet", glob=False).select(_DECIDED)
     found = pl.scan_parquet(root / DUPLICATES_FILE, glob=False)
     copies = found.filter(pl.col("part") == task["name"]).drop("part").rename({"reason": "copy"})
     joined = rows.join(copies, on="source_row", how="left", maintain_order="left")
@@ -109,7 +107,7 @@ def _ledger(frame: pl.DataFrame, task: dict[str, Any]) -> pa.Table:
 
 def counts_of(frame: pl.DataFrame) -> dict[str, Any]:
     """Return rows by status and reason, and characters and tokens of what is kept and dropped."""
-    by_status = Counter(frame["status"].to_list())
+    by_status = dict(frame["status"].value_counts().iter_rows())
     reasons = frame.filter(pl.col("status") == "dropped")["reasons"]
     report: dict[str, Any] = {"in": len(frame)}
     report |= {status: by_status.get(status, 0) for status in ("kept", "dropped", "quarantined")}

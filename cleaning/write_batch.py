@@ -6,6 +6,7 @@ A row is parsed again only where a rule changed it or its bytes may not be writt
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -64,10 +65,12 @@ class Outputs:
         changed = {
             i: self._changed(rows, i, None if i in reasons else texts) for i, texts in again.collect().iter_rows()
         }
-        ids = decided["id"].to_list()
         for i in errors:
             self.quarantine.write(_quarantined(rows, i, errors[i], self.relative) + b"\n")
-        marks = [Mark(given, reasons.get(i, ())) for i, given in enumerate(ids)]
+        whys: list[Sequence[str]] = [()] * len(rows)
+        for i, why in reasons.items():
+            whys[i] = why
+        marks = list(map(Mark, decided["id"].to_list(), whys))
         self.good.write(rows, [i for i in range(len(rows)) if i not in reasons and i not in errors], changed, marks)
         self.bad.write(rows, list(reasons), changed, marks)
 

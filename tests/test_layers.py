@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 PACKAGES = ("utils", "cleaning", "data_pipeline", "postraining_sft", "postraining_dpo", "rounds")
 HEAVY = ("torch", "transformers", "trl", "deepspeed", "ray", "sklearn", "vllm", "numba", "scipy", "ftfy", "opencc")
 
@@ -20,12 +18,33 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 """
 
 
+DRY_RUN = """
+import contextlib, io
+import posttrain, cli
+with contextlib.redirect_stdout(io.StringIO()):
+    assert cli.main(["clean", "--config", "configs/cleaning/quickstart.yaml", "--dry-run"]) == 0
+"""
+
+ONE_AFTER_ANOTHER = """
+import importlib, json, sys
+import posttrain
+for module in MODULES:
+    importlib.import_module(module)
+    print(module, *sorted({name.partition('.')[0] for name in sys.modules} & HEAVY))
+"""
+
+
 def loaded_by(code: str, root: Path) -> set[str]:
     """Return the top-level packages that a fresh interpreter has loaded after running code in the project's folder."""
     report = "\nimport json, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
-    done = subprocess.run([sys.executable, "-c", code + report], cwd=root, capture_output=True, text=True, timeout=120)
+    return set(json.loads(said_by(code + report, root)[-1]))
+
+
+def said_by(code: str, root: Path) -> list[str]:
+    """Return the lines that a fresh interpreter prints in the project's folder."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return done.stdout.splitlines()
 
 
 def config_modules() -> list[str]:
@@ -49,9 +68,14 @@ def test_help_is_light(root: Path) -> None:
     assert not loaded_by(HELP, root).intersection(HEAVY)
 
 
-@pytest.mark.parametrize("module", config_modules())
-def test_config_module_is_light(module: str, root: Path) -> None:
-    assert not loaded_by(f"import posttrain, {module}", root).intersection(HEAVY)
+def test_config_modules_are_light(root: Path) -> None:
+    code = ONE_AFTER_ANOTHER.replace("MODULES", repr(config_modules())).replace("HEAVY", repr(set(HEAVY)))
+    assert said_by(code, root) == config_modules(), "no package is named behind a module"
+
+
+def test_a_cleaning_run_leaves_what_is_heavy_to_its_workers(root: Path) -> None:
+    assert not loaded_by("import posttrain, cleaning.run", root).intersection({*HEAVY, "llvmlite", "polars"})
+    assert not loaded_by(DRY_RUN, root).intersection({*HEAVY, "llvmlite"})
 
 
 def test_the_measure_itself_sees_heavy_packages(root: Path) -> None:

@@ -5,6 +5,9 @@ Everything else is a defect of ours and ends with exit code 1 and a traceback in
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class PosttrainError(Exception):
     """An error with a place and a mend.
@@ -63,3 +66,10 @@ class InterruptedRunError(PosttrainError):
     def __init__(self, what: str, *, where: str | None = None, mend: str | None = None, signum: int = 15) -> None:
         super().__init__(what, where=where, mend=mend)
         self.exit_code = 128 + signum
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return what to offer in place of a name that is not known, `nearest: …`; None when nothing resembles it."""
+    by_folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f"nearest: {by_folded[near[0]]}" if near else None

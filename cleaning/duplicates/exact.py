@@ -3,7 +3,7 @@
 Two texts say the same when they are equal after NFC (one way to encode accents) and after every run of blanks became
 one; with `normalise: false`, when they are equal. Nothing else is folded: 10² and 102, `Ab` and `ab` may be the whole
 point of a row. The parts of one turn (an instruction and its input) count as one text, as they do in a row's id; so
-rows with equal ids have equal hashes, whatever their formats.
+rows with equal ids have equal hashes, whatever their formats. Rows of which no text is left say the same: nothing.
 
 Of each group the first by (source_file, source_row) represents it and is the only one that may survive.
 """
@@ -33,18 +33,29 @@ _TURN = "\x1f"
 
 
 def spoken(texts: pl.DataFrame, *, normalise: bool = True) -> pl.DataFrame:
-    """Return what each row says, in four forms, from the columns `row, role, text`; rows without text are in none.
+    """Return what each row says, in four forms, from the columns `row, role, text` (`row` ascending).
 
     `key` is all of it with the turns marked, `prompt` the same without the assistant's turns (null where it has none),
-    `text` the plain text, `answer` the assistant's part of it ("" where it has none).
+    `text` the plain text, `answer` the assistant's part of it ("" where it has none). Of a row whose texts are all
+    empty `key`, `text` and `answer` are "": the last lines, behind those of the others.
     """
     said = texts["text"]
     if normalise:
         from cleaning.duplicates.fold import folded
 
         said = folded(said)
-    turns = texts.select("row", "role", said.alias("text")).filter(pl.col("text") != "")
-    if not turns["row"].is_duplicated().any():  # documents: one text each, nothing to join
+    every = texts.select("row", "role", said.alias("text"))
+    turns = every.filter(pl.col("text") != "")
+    if len(turns) == len(every):
+        return _joined(turns, normalise=normalise)
+    silent = every.select("row").unique(maintain_order=True).join(turns, on="row", how="anti", maintain_order="left")
+    empty = silent.with_columns(key=pl.lit(""), prompt=pl.lit(None, pl.String), text=pl.lit(""), answer=pl.lit(""))
+    return pl.concat([_joined(turns, normalise=normalise), empty])
+
+
+def _joined(turns: pl.DataFrame, *, normalise: bool) -> pl.DataFrame:
+    """Return `spoken` of texts of which none is empty."""
+    if not (turns["row"].diff() == 0).any():  # documents: one text each, nothing to join
         return _single(turns)
     begins = pl.col("role").ne_missing(pl.col("role").shift(1).over("row"))
     part = pl.lit(" " if normalise else "\n")

@@ -9,24 +9,29 @@ after NFC, with one blank for each run of blanks, in lower case. A text holds a 
 - `containment` of the reference's shingles lie in one place of the text, not much longer than the reference (the
   share is the similarity told): a long document shares single shingles with everything.
 
+Both sides are compared as they lie in their files and as the policy's editing rules leave them, so that markup,
+entities or full-width letters in either hide nothing. What is shown is the reference's own text.
+
 A reference of less than 20 CJK characters or 8 words (or as much of both) counts by equality alone: else "Write a
 poem" would drop every poem's row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cleaning.duplicates.config import Reference
+from cleaning.duplicates.reference_texts import asked, forms
 from utils.data.inputs import find_files
 from utils.data.streaming import iter_records
 from utils.errors import UserError
@@ -56,14 +61,6 @@ MATCHES = pa.schema(
         ("excerpt", pa.string()),
     ]
 )
-
-# At least this much of one or the other, or a share of both, lets a reference match by anything but equality.
-_CJK_CHARACTERS = 20
-_WORDS = 8
-_CJK = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
-_WORD = r"[\p{L}\p{N}]+"
-
-_SPOKEN = ("user", "system", "document")
 
 # A text is compared in pieces of about this many bytes, so that shingles of few texts are held at once.
 _PIECE_BYTES = 8 << 20
@@ -113,42 +110,32 @@ def _prompts(settings: Reference) -> Iterator[tuple[str, str, int, str]]:
                     yield record.id, file.relative, number, message.content
 
 
-def comparable(texts: pl.Series) -> pl.Series:
-    """Return texts as they are compared with references."""
-    from cleaning.duplicates.fold import folded
-
-    return folded(texts).str.to_lowercase().alias("folded")
-
-
 class References:
     """All references, ready to be looked up in texts; built once in a worker."""
 
-    def __init__(self, path: Path, threshold: float, containment: float) -> None:
+    def __init__(self, path: Path, threshold: float, containment: float, policy: Sequence[dict[str, Any]] = ()) -> None:
         from cleaning.duplicates.overlaps import index_of
         from cleaning.duplicates.shingles import shingle_sets
 
         self.frame = pl.read_parquet(path, glob=False)
-        self.frame = self.frame.with_columns(comparable(self.frame["text"]))
         self.threshold, self.containment = threshold, containment
-        size = pl.col("folded").str.count_matches(_CJK) / _CJK_CHARACTERS
-        words = pl.col("folded").str.replace_all(_CJK, " ").str.count_matches(_WORD) / _WORDS
-        self._long = np.flatnonzero(self.frame.select((size + words) >= 1).to_series().to_numpy())
-        self._index = index_of(shingle_sets(self.frame["folded"].gather(self._long).to_arrow()))
-        first = self.frame.with_row_index("reference").unique("folded", keep="first", maintain_order=True)
-        self._equal = first.select("reference", "folded")
+        every = forms(self.frame["text"], policy)
+        self._long = every.filter("long").select("reference", "folded")
+        self._index = index_of(shingle_sets(self._long["folded"].to_arrow()))
+        self._equal = every.unique("folded", keep="first", maintain_order=True).select("reference", "folded")
 
-    def matches(self, texts: pl.DataFrame) -> pl.DataFrame:
+    def matches(self, texts: pl.DataFrame, edits: pl.DataFrame) -> pl.DataFrame:
         """Return the best reference of each row that holds one: `row, place, reference, similarity, excerpt`.
 
         Args:
-            texts: of a batch: `row, place, role, text`.
+            texts: of a batch, as cleaned: `row, place, role, text`.
+            edits: of the batch, in the order of the rules: `row, place, before`.
 
         """
-        asked = _turns(texts.filter(pl.col("role").is_in(_SPOKEN)))
-        asked = asked.with_columns(comparable(asked["text"]))
-        equal = asked.join(self._equal, on="folded", how="inner", maintain_order="left")
+        compared = asked(texts, edits)
+        equal = compared.join(self._equal, on="folded", how="inner", maintain_order="left")
         found = [equal.with_columns(similarity=pl.lit(1.0), excerpt=pl.col("text").str.slice(0, SHOWN))]
-        found += [self._overlapping(piece) for piece in _pieces(asked)]
+        found += [self._overlapping(piece) for piece in _pieces(compared)]
         columns = ("row", "place", pl.col("reference").cast(pl.UInt32), "similarity", "excerpt")
         every = pl.concat([frame.select(columns) for frame in found])
         best = every.sort("row", -pl.col("similarity"), "place", "reference", maintain_order=True)
@@ -160,32 +147,22 @@ class References:
         from cleaning.duplicates.shingles import shingle_sets
 
         sets = shingle_sets(texts["folded"].to_arrow())
-        number, reference, similarity, share = overlaps(self._index, sets, self.threshold, self.containment)
+        number, form, similarity, share = overlaps(self._index, sets, self.threshold, self.containment)
         alike = similarity >= self.threshold
         excerpts = texts["text"].gather(number).str.slice(0, SHOWN).to_list()
         for place in np.flatnonzero(~alike).tolist():
-            wanted = self.frame["folded"][int(self._long[reference[place]])]
+            wanted = self._long["folded"][int(form[place])]
             share[place], excerpts[place] = _in_one_place(texts["folded"][int(number[place])], wanted)
         found = (
             texts[number]
             .select("row", "place")
             .with_columns(
-                reference=pl.Series(self._long[reference], dtype=pl.UInt32),
+                reference=self._long["reference"].gather(form),
                 similarity=pl.Series(np.where(alike, similarity, share)),
                 excerpt=pl.Series(excerpts, dtype=pl.String),
             )
         )
         return found.filter(pl.Series(alike | (share >= self.containment)))
-
-
-def _turns(texts: pl.DataFrame) -> pl.DataFrame:
-    """Return `row, place, text` of every text, and of the parts of a turn joined where it has several."""
-    begins = (pl.col("row") != pl.col("row").shift(1)) | (pl.col("role") != pl.col("role").shift(1))
-    turns = texts.with_columns(turn=begins.fill_null(True).cum_sum())
-    said = turns.filter(pl.col("text") != "")
-    parts = said.filter(pl.col("turn").is_duplicated()).group_by("turn", maintain_order=True)
-    joined = parts.agg(pl.col("row", "place").first(), pl.col("text").str.join("\n"))
-    return pl.concat([frame.select("row", "place", "text") for frame in (said, joined)])
 
 
 def _pieces(texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -215,9 +192,9 @@ def _in_one_place(text: str, wanted: str) -> tuple[float, str]:
 
 
 @lru_cache(maxsize=2)
-def references_of(path: str, seal: tuple[int, int], threshold: float, containment: float) -> References:
+def references_of(path: str, seal: tuple[int, int], threshold: float, containment: float, policy: bytes) -> References:
     """Return the references of a run; `seal` (size, time) makes another file of that name another entry."""
-    return References(Path(path), threshold, containment)
+    return References(Path(path), threshold, containment, orjson.loads(policy))
 
 
 class ReferenceMatches:
@@ -229,7 +206,8 @@ class ReferenceMatches:
         if settings is not None:
             path = Path(task["root"]) / REFERENCES
             seal = (path.stat().st_size, path.stat().st_mtime_ns)
-            self._references = references_of(str(path), seal, settings.threshold, settings.containment)
+            policy = orjson.dumps(task["policy"])
+            self._references = references_of(str(path), seal, settings.threshold, settings.containment, policy)
             self._file = unit.file(f"run/work/reference/{task['name']}.parquet")
 
     def __enter__(self) -> ReferenceMatches:
@@ -250,7 +228,7 @@ class ReferenceMatches:
         every = pl.DataFrame({"row": pl.int_range(len(batch.ids), dtype=pl.UInt32, eager=True)})
         if self._references is None:
             return every.with_columns(pl.lit(None, kind).alias(name) for name, kind in columns.items()).drop("row")
-        matches = self._references.matches(batch.texts)
+        matches = self._references.matches(batch.texts, batch.edits)
         found = self._references.frame[matches["reference"]].select(
             reference_id="id",
             reference_file="file",

@@ -16,7 +16,7 @@ from utils.runs.directory import Run
 
 # Rows times bands of one task, and rows of one task of verification: tasks of a second or more, whatever the corpus.
 _BANDS_PER_TASK = 1 << 20
-_FEWEST_VERIFIED = 1 << 14
+_FEWEST_VERIFIED = 1 << 16
 _VERIFICATIONS = 64
 
 _BYTES_PER_ROW = 64  # of a slice while its buckets are made: hashes, rows, table, chains

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 Texts: TypeAlias = "pa.Array | pa.ChunkedArray | Sequence[str]"
 
-# Raise it with every change of what is hashed and how: signatures kept by earlier runs are then refused, not misread.
-HASHING = 1
+# Raise it with every change of what is hashed and how, and of how texts are kept: what earlier runs left is refused
+# then, not misread.
+HASHING = 2
 
 SIZE = 5
 

@@ -98,10 +98,12 @@ class _NearTraces:
     def add(self, said: pl.DataFrame, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Write a batch; tell which rows (n,) take part: those kept that have a shingle."""
         from cleaning.duplicates.minhash import band_hashes, shingled, text_signatures
+        from cleaning.duplicates.shingles import as_column
 
-        near, mine = self._settings, pl.Series(kept)
-        texts = said.select(pl.when(mine).then(pl.col("text", "answer")).otherwise(pl.lit(""))).fill_null("").to_arrow()
-        text, answer = (texts[name].combine_chunks() for name in ("text", "answer"))
+        near, texts = self._settings, said.select("text", "answer")
+        if not kept.all():
+            texts = texts.select(pl.when(pl.Series(kept)).then(pl.all()).otherwise(pl.lit(""))).fill_null("")
+        text, answer = (as_column(texts[name].to_arrow()) for name in ("text", "answer"))
         signatures = text_signatures(text, near.unit, near.size, near.word_size, near.permutations, near.seed)
         self._signatures.write(signatures)
         self._texts.write(interleaved(text, answer))

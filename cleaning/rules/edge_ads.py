@@ -20,8 +20,26 @@ if TYPE_CHECKING:
 
 # A full stop ends a sentence before a blank; one of an abbreviation too, which cuts less.
 _SENTENCE = re.compile(r"(?:[^。！？!?；;….\n]++|\.(?![ \n]|\Z))*+(?:[。！？!?；;….]++[”’」』）)\"]*+ *+\n*+|\n++|\Z)")
+# What English phrases may follow in their sentence: its head, a comma or the bars and dashes of a menu, and the words
+# with which one is asked to do something.
+_ASKED = (
+    r"please|just|then|and|or|so|also|now|by|do(?:n['’]t| not) forget to|be sure to|make sure to|remember to|"
+    r"feel free to|you can(?: also)?"
+)
+_LEAD = re.compile(
+    rf"(?:^|[,;:|·•>»/–—©®-])[ \t\"'“‘(\[*#>|·•»–—-]*+(?:(?:{_ASKED})[ ,]++){{0,3}}+\Z",
+    re.IGNORECASE,
+)
+# Its writer speaks to a reader.
+_TO_READER = re.compile(r"(?<![a-z])(?:us|our|me|my|your)(?![a-z])", re.IGNORECASE)
+# After a phrase: what makes of it the subject of a sentence.
+_VERBS = "is|are|was|were|has|have|had|can|could|may|might|will|would|should|must|does|do|did|means?|in|of"
+_VERB = re.compile(rf"[ ,]++(?:{_VERBS})(?![a-z])", re.IGNORECASE)
+_NOT_LATIN = re.compile("[^\x00-\u024f\u2000-\u206f]")
 _MOST_IN_PATTERN = 1500
 """The engine limits the size of an expression; longer lists are searched for in every text."""
+_SHORT = 60
+"""What may stand in a line before a phrase that ends it: a name, a year."""
 LONGEST = 200
 """A longer sentence is the text itself, whatever phrase is in it: it ends the walk."""
 
@@ -29,7 +47,9 @@ LONGEST = 200
 class EdgeAds(EditRule):
     """Walks sentences from each end and cuts through the last that holds a phrase; `stop_after` clean ones end it.
 
-    For documents: a text may become empty. Sentences with code, a formula, a table or an address are not cut.
+    For documents: a text may become empty. Sentences with code, a formula, a table or an address are not cut. An
+    English phrase counts where its sentence begins with it or speaks to the reader: `All rights reserved.`, not `He
+    had all rights reserved by law.`
     """
 
     rule: Literal["edge_ads"] = "edge_ads"
@@ -73,8 +93,9 @@ class EdgeAds(EditRule):
         """Cut the first segment of a text from its head and the last from its tail."""
         found = _search(self.phrases, self.digest or "").find(segments.texts)
         ads: dict[int, list[int]] = {}
-        for at, start in zip(found.text.tolist(), found.start.tolist(), strict=True):
-            ads.setdefault(at, []).append(start)
+        for at, start, end in zip(found.text.tolist(), found.start.tolist(), found.end.tolist(), strict=True):
+            if _is_call(segments.texts[at], start, end):
+                ads.setdefault(at, []).append(start)
         texts, counts = list(segments.texts), [0] * len(segments.texts)
         for at, starts in ads.items():
             texts[at], counts[at] = self._cut(texts[at], starts, segments.opens[at], segments.closes[at])
@@ -106,6 +127,22 @@ class EdgeAds(EditRule):
                 break
             cut = at if ad else cut
         return cut
+
+
+def _is_call(text: str, start: int, end: int) -> bool:
+    """Tell whether a phrase is what its sentence is for, not a thing that an English one speaks of.
+
+    Chinese phrases are; of others those which speak to a reader, those which their sentence begins with, unless as its
+    subject, and those which end a line that is no sentence, or one that is called out.
+    """
+    phrase = text[start:end]
+    if _NOT_LATIN.search(phrase) or _TO_READER.search(phrase):
+        return True
+    head = max(text.rfind(mark, max(0, start - LONGEST), start) + 1 for mark in ("\n", ". ", "! ", "? "))
+    before = text[max(head, start - LONGEST) : start].lstrip()
+    if _LEAD.search(before):
+        return not _VERB.match(text, end)
+    return text[end : end + 1] in ("", "\n", "!") and len(before) < _SHORT
 
 
 def _is_closed(cut: str) -> bool:

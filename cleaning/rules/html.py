@@ -12,6 +12,7 @@ from pydantic import model_validator
 from cleaning.characters import LETTERS, of
 from cleaning.html_markdown import is_page, to_markdown
 from cleaning.protect import CODE, MATHS, TABLE, spans
+from cleaning.roles import texts_of
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.trigger import Trigger
 
@@ -46,12 +47,14 @@ _ATTRIBUTES = rf"(?:\s++[a-zA-Z_:@][\w:.@-]*+\s*+=\s*+{_VALUE}|\s++(?i:{_BOOLEAN
 _TAG = re.compile(rf"<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z1-6]*+)(?P<attributes>{_ATTRIBUTES}*+)\s*+(?P<alone>/?)>")
 _BREAKING = _names("br|" + _BLOCK)
 _NAMES = _BREAKING | _names(_INLINE)
-# What is removed with all that it holds: a sign, an expression, and the end; without these two it cannot match.
+# What is removed with all that it holds, and its end, without which it cannot match. No flag for the whole of an
+# expression: a search is fast for one that begins with fixed characters.
 _HIDDEN = (
-    ("-->", re.compile(r"<!--(?s:.*?)-->"), re.compile("-->")),
-    ("</", re.compile(r"<script\b[^<>]{0,2000}+>(?s:.*?)</script\s*+>", re.I), re.compile(r"</script\s*+>", re.I)),
-    ("</", re.compile(r"<style\b[^<>]{0,2000}+>(?s:.*?)</style\s*+>", re.I), re.compile(r"</style\s*+>", re.I)),
+    (re.compile(r"<!--(?s:.*?)-->"), re.compile("-->")),
+    (re.compile(r"<(?i:script)\b[^<>]{0,2000}+>(?s:.*?)</(?i:script)\s*+>"), re.compile(r"</(?i:script)\s*+>")),
+    (re.compile(r"<(?i:style)\b[^<>]{0,2000}+>(?s:.*?)</(?i:style)\s*+>"), re.compile(r"</(?i:style)\s*+>")),
 )
+_HIDDEN_END = re.compile("</[sS][cCtT]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _MARKUP = r"</?[a-zA-Z][a-zA-Z1-6]*[\s/>]|-->|&(?:#[0-9xX]|[a-zA-Z][a-zA-Z0-9]{1,31};)"
 _FENCES = ("```", "~~~")
@@ -71,9 +74,9 @@ def _decoded(entity: str) -> str:
 def _without_hidden(text: str) -> tuple[str, int]:
     """Remove comments, scripts and styles whole; only what lies before the last end of one is searched."""
     removed = 0
-    for sign, whole, closing in _HIDDEN:
-        if sign not in text:
-            continue
+    if "-->" not in text and not _HIDDEN_END.search(text):
+        return text, removed
+    for whole, closing in _HIDDEN:
         ends = [match.end() for match in closing.finditer(text)]
         if ends:
             head, count = whole.subn("", text[: ends[-1]])
@@ -82,7 +85,7 @@ def _without_hidden(text: str) -> tuple[str, int]:
 
 
 # Raised and lowered signs carry meaning: 2<sup>10</sup> is not 210.
-_RAISED = re.compile(r"<(?P<name>su[pb])>(?P<sign>[^<>\n]{1,40}+)</(?P=name)>", re.IGNORECASE)
+_RAISED = re.compile(r"<(?i:(?P<name>su[pb])>(?P<sign>[^<>\n]{1,40}+)</(?P=name)>)")
 _PLAIN_SIGN = re.compile(r"[+−-]?\w+")
 
 
@@ -96,45 +99,76 @@ def _with_signs(text: str) -> tuple[str, int]:
     return _RAISED.subn(written, text)
 
 
-def _is_markup(text: str) -> bool:
-    """Tell whether a text is made of tags: of three names and more, a fifth of its characters and more.
-
-    What pages leave around a text (`<div class="x"><p>…</p></div>`) has fewer names.
-    """
-    tags = list(_TAG.finditer(text))
-    size = sum(tag.end() - tag.start() for tag in tags)
-    return len({tag["name"].lower() for tag in tags}) >= _MARKUP_NAMES and size >= _MARKUP_SHARE * len(text)
-
-
-_MARKUP_NAMES, _MARKUP_SHARE = 3, 0.2
-
-
 def _without_tags(text: str) -> tuple[str, int]:
-    last_close: dict[str, int] = {}
-    if "</" in text:
-        last_close = {match["name"].lower(): match.start() for match in _TAG.finditer(text) if match["close"]}
-    needs_partner = _NEEDS_PARTNER_ON_PAGES if is_page(text) else _NEEDS_PARTNER
-    removed = 0
+    """Remove tags; those of blocks become line ends where lines would run together.
 
-    def replacement(match: re.Match[str]) -> str:
-        nonlocal removed
-        close, name, attributes, alone = match.groups()
+    From the end to the head: at an opening tag one knows which closing ones follow.
+    """
+    parts, rest, removed = [], len(text), 0
+    closed = set()
+    for tag in reversed(list(_TAG.finditer(text))):
+        close, name, attributes, alone = tag.groups()
         name = name.lower()
-        lone = name in needs_partner and not (close or alone or attributes)
-        if name not in _NAMES or (lone and last_close.get(name, -1) < match.start()):
-            return match.group()
-        removed += 1
-        opening_cell = name in ("td", "th") and not close
-        return "\n" if name in _BREAKING and not opening_cell and _is_break(match) else ""
+        if name not in _NAMES:
+            continue
+        if close:
+            closed.add(name)
+        elif not (attributes or alone or name in closed) and _needs_partner(name, text):
+            continue
+        start, end = tag.span()
+        parts.append(text[end:rest])
+        rest, removed = start, removed + 1
+        if name in _BREAKING and (close or name not in ("td", "th")) and _is_break(text, start, end, bool(close)):
+            parts.append("\n")
+    return ("".join([text[:rest], *reversed(parts)]) if removed else text), removed
 
-    return _TAG.sub(replacement, text), removed
+
+def _needs_partner(name: str, text: str) -> bool:
+    return name in _NEEDS_PARTNER_ON_PAGES or (name in _NEEDS_PARTNER and not is_page(text))
 
 
-def _is_break(match: re.Match[str]) -> bool:
+def _is_break(text: str, start: int, end: int, closes: bool) -> bool:
     """Tell whether the text before and after a tag of a block would run together without it."""
-    text, start, end = match.string, match.start(), match.end()
-    before, after = text[max(0, start - 1) : start], text[end : end + 1]
-    return bool(before.strip()) and (after not in ("", "\n") or not match["close"]) and after != "\n"
+    if start == 0 or text[start - 1].isspace():
+        return False
+    after = text[end : end + 1]
+    return after != "\n" and not (closes and not after)
+
+
+# Tags that are what a text shows, not how: without them a picture, a form, a cell's place, the lines of code or the
+# address of a link is lost.
+_SHOWN = _names(
+    "audio|canvas|code|embed|form|iframe|img|input|picture|pre|script|select|source|style|svg|table|td|textarea|"
+    "th|tr|video"
+)
+_LINK = re.compile(r"\shref\s*=\s*[\"']?(?:https?:|mailto:)", re.IGNORECASE)
+# A tag that stands in a sentence like a word: `wrap it in <strong> and </strong>`, `a "<div>" holds others`.
+_AS_WORD = re.compile(r"""[ \t"'“‘「（(]<[a-zA-Z][a-zA-Z1-6]{0,15}>(?=[ \t"'”’」）),，。、])""")
+_INDENTED = re.compile(r"\n[ \t]+<[a-zA-Z][^<>\n]*>[ \t]*(?=\n)")
+_WORDS = re.compile(r"[^\s!-/:-@\[-`{-~。，、；：！？…·—“”‘’「」『』（）《》【】]")
+_MARKUP_NAMES, _MARKUP_SHARE, _MARKUP_LINES = 3, 0.2, 2
+
+
+def _is_markup(text: str) -> bool:
+    """Tell whether the tags of a text are what it is about: markup that was asked for, or spoken of.
+
+    It is made of tags (of three names and more, a fifth of its characters and more; or on lines of their own, indented
+    as a source is), or one of them shows something, or stands for itself. What pages leave around a text (`<div
+    class="x"><p>…</p></div>`) has fewer names.
+    """
+    tags = [tag for tag in _TAG.finditer(text) if tag["name"].lower() in _NAMES]
+    size = sum(tag.end() - tag.start() for tag in tags)
+    names = {tag["name"].lower() for tag in tags}
+    shown = any(not tag["close"] and tag["name"].lower() in _SHOWN for tag in tags)
+    linked = any(tag["name"] in "aA" and _LINK.search(tag["attributes"]) for tag in tags)
+    as_word = any(match.group()[2:-1].lower() in _NAMES - _names("br|hr") for match in _AS_WORD.finditer(text))
+    made_of_tags = len(names) >= _MARKUP_NAMES or len(_INDENTED.findall(text)) >= _MARKUP_LINES
+    return shown or linked or as_word or (made_of_tags and size >= _MARKUP_SHARE * len(text))
+
+
+def _stays(text: str) -> bool:
+    """Tell whether a text is about its markup, or would be left without a word."""
+    return _is_markup(text) or not _WORDS.search(_without_tags(_without_hidden(text)[0])[0])
 
 
 def _as_markdown(text: str) -> str:
@@ -165,7 +199,8 @@ class Html(EditRule):
     entities: bool = True
     """Decode entities."""
     markup_stays: bool = False
-    """Leave a text alone that is made of tags (a form, a feed, a component): markup was asked for. For instructions."""
+    """Leave a text alone that is about its tags (a form, a component, a picture, a sentence that names one) or has no
+    word besides. For instructions, where no answer may be emptied."""
 
     @model_validator(mode="before")
     @classmethod
@@ -182,18 +217,28 @@ class Html(EditRule):
     def apply(self, segments: Segments) -> Edited:
         """Remove comments, scripts and styles whole, then tags, then decode."""
         texts, counts = [], []
-        for text in segments.texts:
+        for text, stays in zip(segments.texts, self._stay(segments), strict=True):
             if self.to == "markdown" and is_page(text):
                 page, tags = _as_markdown(text), sum(tag["name"].lower() in _NAMES for tag in _TAG.finditer(text))
                 texts.append(page)
                 counts.append(max(1, tags))
                 continue
-            opened = self.tags and "<" in text and not (self.markup_stays and _is_markup(text))
-            text, hidden = _without_hidden(text) if opened else (text, 0)
-            text, signs = _with_signs(text) if opened else (text, 0)
-            text, tags = _without_tags(text) if opened else (text, 0)
-            hidden += signs
-            decoded, entities = _ENTITY.subn(_text_of, text) if self.entities and "&" in text else (text, 0)
+            edited, removed = text, 0
+            if self.tags and "<" in text and not stays:
+                edited, hidden = _without_hidden(edited)
+                edited, signs = _with_signs(edited)
+                edited, tags = _without_tags(edited)
+                removed = hidden + signs + tags
+            decoded, entities = _ENTITY.subn(_text_of, edited) if self.entities and "&" in edited else (edited, 0)
             texts.append(decoded)
-            counts.append(hidden + tags + (entities if decoded != text else 0))
+            counts.append(removed + (entities if decoded != edited else 0))
         return Edited(texts, counts)
+
+    def _stay(self, segments: Segments) -> list[bool]:
+        """Tell which segments keep their tags: all of a text or none, however code parts it."""
+        stay = [False] * len(segments.texts)
+        if self.markup_stays and self.tags:
+            for start, end in texts_of(segments):
+                # A letter stands for the code, or the formula, between two segments.
+                stay[start:end] = [_stays("x".join(segments.texts[start:end]))] * (end - start)
+        return stay

@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal
 
-from cleaning.characters import of
 from cleaning.lines import blank_between
 from cleaning.protect import CODE, MATHS, TABLE, URL_PATTERN
 from cleaning.rules.base import Edited, EditRule, Segments
 from cleaning.trigger import Trigger
 
 _TITLE = r"(?:[ \t]+(?:\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'))?"
-_LINK = re.compile(rf"(?:!\[|\[)(?P<text>[^\[\]\n]{{1,300}})\]\([ \t]*<?(?:{URL_PATTERN})[^()<>\s]*+>?{_TITLE}[ \t]*\)")
+# A blank that came into an address before a path or an anchor: known for one where a bracket holds nothing else.
+_REST = r"(?:[ \t]{1,3}[/#?&][a-zA-Z0-9\-._~:/?#@!$&*+,;=%]{0,500}+)?"
+_LINK = re.compile(
+    rf"(?:!\[|\[)(?P<text>[^\[\]\n]{{1,300}})\]\([ \t]*<?(?:{URL_PATTERN})[^()<>\s]*+{_REST}>?{_TITLE}[ \t]*\)"
+)
 # Between the parentheses of a link an address goes on to their end, in any script.
 # Brackets that hold nothing else go with their address, and so does one of the blanks on both sides.
 _ADDRESS = re.compile(
-    rf"(?P<before>[ \t]?)(?:\((?:{URL_PATTERN})\)|（(?:{URL_PATTERN})）|<(?:{URL_PATTERN})>|【(?:{URL_PATTERN})】"
-    rf"|\[(?:{URL_PATTERN})\](?!\()|{URL_PATTERN})(?P<after>[ \t]?)"
+    rf"(?P<before>[ \t]?)(?:\((?:{URL_PATTERN}){_REST}\)|（(?:{URL_PATTERN}){_REST}）|<(?:{URL_PATTERN}){_REST}>"
+    rf"|【(?:{URL_PATTERN}){_REST}】|\[(?:{URL_PATTERN}){_REST}\](?!\()|{URL_PATTERN})(?P<after>[ \t]?)"
 )
 _PLAIN = re.compile(rf"<(?:{URL_PATTERN})>|{URL_PATTERN}")
-_SCHEME = re.compile(r"[hfw](?:ttps?://|tp://|ww\.)")
+
+
+def _starts(text: str) -> list[int]:
+    """Return where schemes, or hosts by their usual name, begin; by fixed pieces, which are found soonest."""
+    starts = list(_places(text, "www."))
+    for at in _places(text, "://"):
+        for scheme in ("https", "http", "ftp"):
+            if text.endswith(scheme, 0, at):
+                starts.append(at - len(scheme))
+                break
+    return sorted(starts)
+
+
+def _places(text: str, piece: str) -> Iterator[int]:
+    at = text.find(piece)
+    while at >= 0:
+        yield at
+        at = text.find(piece, at + len(piece))
 
 
 def _replaced(text: str, address: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> tuple[str, int]:
     """Do what `address.subn` does, but try at schemes alone, with the bracket and the blank before them."""
     parts, end = [], 0
-    for scheme in _SCHEME.finditer(text):
-        start = scheme.start()
+    for start in _starts(text):
         if start < end:
             continue
         bracket = start - (start > end and text[start - 1] in "(（<【[")
@@ -52,8 +71,8 @@ class Url(EditRule):
 
     @property
     def trigger(self) -> Trigger:
-        """The marks of a scheme, or of a host's usual name."""
-        return Trigger(pairs=((of(":"), of("/")), (of("w"), of("."))), pattern=r"(?:https?|ftp)://|www\.")
+        """The marks of a scheme, or a host's usual name."""
+        return Trigger(literals=("http://", "https://", "ftp://", "www."))
 
     def apply(self, segments: Segments) -> Edited:
         """Edit links first, then addresses that stand alone."""

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cleaning import clean_here
+
+SETTINGS = ("policy=default-instruction", "partition_bytes=32768", "duplicates.near={threshold: 0.7}")
 WORDS = ("river", "lake", "hill", "stone", "rain", "wind", "corn", "seed")
 
 
@@ -41,15 +44,14 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(source: Path, output: Path) -> list[str]:
-    chosen = [f"input={source}", f"output={output}", "policy=default-instruction", "executor=local", "workers=2"]
-    chosen += ["partition_bytes=32768", "duplicates.near={threshold: 0.7}"]
+    chosen = [f"input={source}", f"output={output}", "executor=local", "workers=1", *SETTINGS]
     return [sys.executable, "-m", "posttrain", "clean", "--quiet", *(w for s in chosen for w in ("--set", s))]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(source: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("undisturbed") / "out"
-    subprocess.run(command(source, output), cwd=root, check=True, timeout=120)
+    clean_here(source, output, *SETTINGS)
     return output
 
 

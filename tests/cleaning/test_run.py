@@ -18,7 +18,7 @@ import pytest
 from pydantic import ValidationError
 
 import cli
-from cleaning.assemble import output_names
+from cleaning.assemble import output_names, quarantine_name
 from cleaning.config import SAMPLES, CleanConfig
 from cleaning.truth import TRUTHS, load_truth, score_run
 from tests.support.cleaning import clean_here, lines
@@ -330,6 +330,42 @@ def test_output_names_keep_apart_what_lies_in_quarantine_and_in_folders() -> Non
         "x.parquet": "x.parquet",
         "x.parquet.jsonl": "x.parquet.jsonl.jsonl",
     }
+
+
+def test_output_names_fit_a_file_system() -> None:
+    inputs = [f"中/{'长' * 83}{end}" for end in (".zst", ".json", ".xz", ".gz", ".bz")]
+    inputs += [f"{'y' * 247}.parquet", f"{'Y' * 247}.parquet", f"{'y' * 246}z.parquet"]
+    names = output_names(inputs)
+    assert names == output_names(inputs[::-1])
+    assert len({name.casefold() for name in names.values()}) == len(inputs)
+    for relative, name in names.items():
+        assert name.rpartition("/")[0] == relative.rpartition("/")[0]
+        assert max(len(os.fsencode(part)) for part in quarantine_name(name).split("/")) <= 255
+        assert name.endswith(".parquet" if "parquet" in relative else ".jsonl")
+        assert name.rpartition("/")[2][:40] == relative.rpartition("/")[2][:40]
+
+
+def test_rows_of_a_file_with_the_longest_name_are_cleaned(tmp_path: Path) -> None:
+    name = f"{'长' * 83}.jsonl"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_text('{"instruction": "q", "output": "a"}\nbroken\n')
+    assert clean(tmp_path / "in", tmp_path / "out", "quarantine_limit=1")["counts"]["kept"] == 1
+    (good,) = (tmp_path / "out" / "good").iterdir()
+    assert lines(good)[0]["output"] == "a"
+    assert [path.name for path in (tmp_path / "out" / "quarantine").iterdir()] == [good.name]
+
+
+def test_a_refused_run_begins_anew_with_another_config(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"body": "A page about tea."}\n' * 9)
+    clean(source, tmp_path / "out", code=2)
+    assert "text_field" in capfd.readouterr().err
+    settings = ("text_field=body", "partition_bytes=1024", "duplicates.exact=false")
+    assert clean(source, tmp_path / "out", *settings)["counts"]["kept"] == 9
+    clean(source, tmp_path / "fresh", *settings)
+    assert outputs(tmp_path / "out") == outputs(tmp_path / "fresh")
+    clean(source, tmp_path / "out", *settings[1:], code=2)
+    assert "config text_field: 'body' → None" in capfd.readouterr().err
 
 
 def test_a_file_beside_a_folder_and_two_quarantines_of_one_name(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import cli
+from tests.support.cleaning import work_here
 from utils.runs.directory import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,10 +36,10 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def calm(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The undisturbed run over `rows`."""
-    folder = tmp_path_factory.mktemp("calm")
-    run_to_end(clean_arguments(rows), folder)
-    return folder / "out"
+    """The undisturbed run over `rows`, without workers."""
+    run = tmp_path_factory.mktemp("calm") / "out"
+    run_here(clean_arguments(rows, f"output={run}"))
+    return run
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +82,20 @@ def posttrain(start: Start) -> Callable[..., tuple[int, str, str]]:
 
 
 @pytest.fixture
+def here(tmp_path, monkeypatch, capfd) -> Callable[..., tuple[int, str, str]]:
+    """Run `posttrain …` to its end in this process, in the test's folder; return exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    work_here(monkeypatch)
+
+    def go(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = cli.main([*arguments])
+        return code, *capfd.readouterr()
+
+    return go
+
+
+@pytest.fixture
 def dying(monkeypatch):
     """Say which tries of which units of a run in this process fail, and how (`tests/support/dying.py`)."""
     execute = Run._execute
@@ -104,16 +120,17 @@ def copy_checkout(target: Path) -> Path:
 
 
 def clean_arguments(rows: Path, *more: str) -> list[str]:
-    """Return the arguments of a small cleaning run in two local workers, into `out`."""
-    chosen = [f"input={rows}", "output=out", "policy=default-instruction", "executor=local", "workers=2"]
+    """Return the arguments of a small cleaning run in one local worker, into `out`."""
+    chosen = [f"input={rows}", "output=out", "policy=default-instruction", "executor=local", "workers=1"]
     chosen += ["partition_bytes=16384", "quarantine_limit=0.01", *more]
     return ["clean", *(word for one in chosen for word in ("--set", one))]
 
 
-def run_to_end(arguments: list[str], folder: Path) -> None:
-    """Run `posttrain …` in a folder; it must end well."""
-    command = [sys.executable, "-P", str(ROOT / "posttrain.py"), *arguments, "--quiet"]
-    subprocess.run(command, cwd=folder, check=True, timeout=300)
+def run_here(arguments: list[str]) -> None:
+    """Run `posttrain …` in this process; it must end well."""
+    with pytest.MonkeyPatch.context() as patch:
+        work_here(patch)
+        assert cli.main([*arguments, "--quiet"]) == 0
 
 
 def content(run: Path) -> dict[str, bytes]:

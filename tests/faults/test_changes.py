@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.faults.conftest import clean_arguments, content, copy_checkout, run_to_end
+from tests.faults.conftest import clean_arguments, content, copy_checkout, run_here
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def made(tmp_path_factory, rows):
     """A folder with a copy of the rows, and their finished run in `out`."""
     folder = tmp_path_factory.mktemp("made")
     shutil.copytree(rows, folder / "rows")
-    run_to_end(clean_arguments(folder / "rows"), folder)
+    run_here(clean_arguments(folder / "rows", f"output={folder / 'out'}"))
     return folder
 
 
@@ -25,27 +25,27 @@ def finished(made, rows, tmp_path):
     return shutil.copytree(rows, made / "rows")
 
 
-def test_same_again_is_done_already(finished, tmp_path, posttrain):
+def test_same_again_is_done_already(finished, tmp_path, here):
     before = content(tmp_path / "out")
-    code, _, err = posttrain(*clean_arguments(finished))
+    code, _, err = here(*clean_arguments(finished))
     assert code == 0
     assert "is done already" in err
     assert content(tmp_path / "out") == before
 
 
-def test_where_and_how_fast_may_change(finished, posttrain):
-    assert posttrain(*clean_arguments(finished, "workers=1"))[0] == 0
+def test_where_and_how_fast_may_change(finished, here):
+    assert here(*clean_arguments(finished, "workers=3", "executor=ray"))[0] == 0
 
 
-def test_changed_config_is_named(finished, posttrain):
-    code, _, err = posttrain(*clean_arguments(finished, "seed=7"))
+def test_changed_config_is_named(finished, here):
+    code, _, err = here(*clean_arguments(finished, "seed=7"))
     assert code == 2
     assert "config seed: 42 → 7" in err
     assert "--accept-changes" in err
 
 
 @pytest.mark.parametrize("change", ["content", "name", "new file"])
-def test_changed_input_is_named(finished, tmp_path, posttrain, change):
+def test_changed_input_is_named(finished, tmp_path, here, change):
     before = content(tmp_path / "out")
     if change == "content":
         (finished / "a.jsonl").write_text('{"instruction": "new", "output": "row"}\n')
@@ -53,18 +53,18 @@ def test_changed_input_is_named(finished, tmp_path, posttrain, change):
         (finished / "a.jsonl").rename(finished / "c.jsonl")
     else:
         (finished / "d.jsonl").write_text('{"instruction": "new", "output": "row"}\n')
-    code, _, err = posttrain(*clean_arguments(finished))
+    code, _, err = here(*clean_arguments(finished))
     assert code == 2
     assert f"input {finished}" in err
     assert content(tmp_path / "out") == before
 
 
-def test_accepted_input_is_read_anew_and_what_was_made_of_the_old_is_set_aside(finished, tmp_path, posttrain):
+def test_accepted_input_is_read_anew_and_what_was_made_of_the_old_is_set_aside(finished, tmp_path, here):
     (finished / "b.jsonl").unlink()
     with (finished / "a.jsonl").open("a") as stream:
         stream.write('{"instruction": "new", "output": "row"}\n')
-    assert posttrain(*clean_arguments(finished), "--accept-changes")[0] == 0
-    assert posttrain(*clean_arguments(finished, "output=fresh"))[0] == 0
+    assert here(*clean_arguments(finished), "--accept-changes")[0] == 0
+    assert here(*clean_arguments(finished, "output=fresh"))[0] == 0
     assert content(tmp_path / "out") == content(tmp_path / "fresh")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["counts"]["in"] == 1502

@@ -27,8 +27,16 @@ def installed():
     return os.path.join(os.path.dirname(sys.executable), "posttrain")
 
 
-@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
-@pytest.mark.parametrize("extra", [{}, {"PYTHONPATH": "."}], ids=["plain", "PYTHONPATH=."])
+@pytest.mark.parametrize(
+    ("executor", "extra"),
+    [
+        ("local", {}),
+        pytest.param("local", {"PYTHONPATH": "."}, marks=pytest.mark.slow),
+        pytest.param("ray", {}, marks=[pytest.mark.ray, pytest.mark.slow]),
+        pytest.param("ray", {"PYTHONPATH": "."}, marks=pytest.mark.ray),
+    ],
+    ids=["local", "local-PYTHONPATH=.", "ray", "ray-PYTHONPATH=."],
+)
 def test_console_command_and_its_workers(foreign, executor, extra):
     if not os.path.exists(installed()):
         pytest.skip("the console command is not installed; bash setup.sh installs it")

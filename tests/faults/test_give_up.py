@@ -8,6 +8,8 @@ import shutil
 import polars as pl
 
 import cli
+from cleaning.commands import difference
+from cleaning.replay import replay, rows_given_up
 from tests.faults.conftest import clean_arguments, content
 from utils.data.inputs import InputFile
 from utils.data.partitions import plan_partitions
@@ -76,6 +78,16 @@ def test_hopeless_partitions_go_to_quarantine_and_the_others_go_on(rows, calm, d
     assert one["error"].endswith("rows: unknown")
     assert held([one]) == (source / "c.jsonl.gz").read_bytes()
     assert f"unit first-{cleaned.name} is {DIED}" in capfd.readouterr().err
+
+    rows = ledger(run).filter(pl.col("status") == "quarantined")
+    lost = rows.filter((pl.col("source_file") != "a.jsonl") | (pl.col("source_row") < 1500)).to_dicts()
+    told = [one for one in replay(run, lost) if one.given_up]
+    assert len(told) == cleaned.rows + read.rows + 1 == rows_given_up(run)
+    assert {(one.given_up.startswith(DIED), *one.before, *one.after) for one in told} == {(True,)}
+    (line,) = (line for line in difference(run, rows["id"][0]) if "no rule" in line)
+    assert line == f"  no rule saw it: its partition was {DIED}"
+    assert cli.main(["clean", "sample", str(run), "--per-rule", "1"]) == 0
+    assert f"{len(told)} rows in quarantine/ are not drawn from" in capfd.readouterr().err
 
 
 def test_in_pass_2_the_run_ends_in_one_line_and_can_be_resumed(rows, calm, dying, tmp_path, capfd):

@@ -7,9 +7,8 @@ import time
 import pytest
 
 import cli
-from tests.faults.conftest import clean_arguments, content
+from tests.faults.conftest import clean_arguments, content, run_here, work_here
 from tests.support.cleaning import batch_of
-from utils.runs import space
 
 NAMES = ["a;touch X.jsonl", "$(touch X).jsonl", "`touch X`.jsonl", "-rf.jsonl", "two\nlines.jsonl", "'\"<script>.jsonl"]
 NAMES += ["a..jsonl", "%2e%2e%2f.jsonl", "*.jsonl", "长" * 60 + ".jsonl"]
@@ -69,7 +68,7 @@ def test_damaged_parts_are_computed_again_alone(tmp_path, rows, calm):
     parts[3].write_bytes(flipped[:200] + bytes([flipped[200] ^ 1]) + flipped[201:])
     parts[7].write_bytes(cut[:-40])
     reports = {path: path.read_bytes() for path in (run / "run" / "reports").glob("*.json")}
-    assert cli.main([*clean_arguments(rows, f"output={run}"), "--quiet"]) == 0
+    run_here(clean_arguments(rows, f"output={run}"))
     assert {part: part.read_bytes() for part in parts} == before
     assert {path: path.read_bytes() for path in reports} == reports
     assert f"pass 1: {len(parts) - 2} of {len(parts)} units were done before" in (run / "run" / "log.txt").read_text()
@@ -78,7 +77,7 @@ def test_damaged_parts_are_computed_again_alone(tmp_path, rows, calm):
 
 def test_an_edited_policy_or_list_is_named_and_refused(tmp_path, rows, monkeypatch, capfd):
     policy, phrases = tmp_path / "mine.yaml", tmp_path / "phrases.txt"
-    monkeypatch.setattr(space, "free_bytes", lambda path: 0)  # a run that has begun, and no more
+    work_here(monkeypatch)
 
     def again(characters, phrase):
         rules = [{"rule": "minimum_length", "characters": characters}, {"rule": "blacklist", "lists": [str(phrases)]}]
@@ -86,11 +85,12 @@ def test_an_edited_policy_or_list_is_named_and_refused(tmp_path, rows, monkeypat
         phrases.write_text(phrase)
         return clean(rows, tmp_path / "out", f"policy={policy}")
 
-    assert again(1, "bad phrase") == again(1, "bad phrase") == 75
+    assert again(1, "bad phrase") == again(1, "bad phrase") == 0
     capfd.readouterr()
     assert again(2, "bad phrase") == again(1, "other phrase") == 2
     told = capfd.readouterr().err.splitlines()
-    assert len(told) == 2 and all("config policy: " in line and "--accept-changes" in line for line in told)
+    assert len(told) == 2 and all("--accept-changes" in line and "a run with config policy." in line for line in told)
+    assert "policy.minimum_length.characters: 1 → 2 " in told[0] and "policy.blacklist.digest: " in told[1]
 
 
 @pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|a)*b", r"(?:a?){200}a{200}$"])

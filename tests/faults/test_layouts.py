@@ -6,7 +6,7 @@ import json
 import polars as pl
 import pytest
 
-from tests.faults.conftest import clean_arguments, content
+from tests.faults.conftest import clean_arguments, content, run_here
 
 FOLDERS = ("good", "bad", "quarantine")
 
@@ -52,8 +52,9 @@ def _lines(folder):
 
 
 @pytest.mark.ray
-def test_ray_and_another_layout_give_the_same_rows(clean):
-    one = rows(clean("one", "workers=1"))
+def test_ray_and_another_layout_give_the_same_rows(clean, mixed, tmp_path):
+    run_here(clean_arguments(mixed, "duplicates.near.threshold=0.7", f"output={tmp_path / 'one'}"))
+    one = rows(tmp_path / "one")
     counts = one["counts"]
     assert (
         counts["in"] == 1402

@@ -33,17 +33,22 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
-def clean_here(source: Path | str, output: Path, *settings: str, code: int = 0) -> dict[str, Any]:
-    """Run `posttrain clean`, every task in this process; return its manifest."""
+def work_here(patch: pytest.MonkeyPatch) -> None:
+    """Have every task of a run done in this process: the same bytes, without the start of workers."""
 
     def execute(run: Run, jobs: Sequence[str], tasks: list[dict[str, Any]]) -> Iterator[Done]:
         done = run.execution.get("tasks", 0)
         run.execution = {"executor": "here", "workers": ["here"], "tasks": done + len(tasks)}
         yield from (Done(task, posttrain_root.call(jobs[0], task)) for task in tasks)
 
+    patch.setattr(Run, "_execute", execute)
+
+
+def clean_here(source: Path | str, output: Path, *settings: str, code: int = 0) -> dict[str, Any]:
+    """Run `posttrain clean`, every task in this process; return its manifest."""
     words = [f"input={source}", f"output={output}", "executor=local", *settings]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "_execute", execute)
+        work_here(patch)
         assert cli.main(["clean", "--quiet", *(word for one in words for word in ("--set", one))]) == code
     return json.loads((output / "manifest.json").read_text()) if (output / "manifest.json").exists() else {}
 

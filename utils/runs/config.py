@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from utils.errors import UserError
 from utils.runs.commit import SAFE_NAME
@@ -34,7 +35,15 @@ Name = Annotated[str, AfterValidator(_safe_name)]
 class StrictModel(BaseModel):
     """A section of a config: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        from utils.runs.config_schema import describe  # only a schema asks
+
+        schema = handler(core)
+        describe(cls, handler.resolve_ref_schema(schema))
+        return schema
 
 
 class Resources(StrictModel):
@@ -156,13 +165,15 @@ def validated(
 
 
 def _apply_override(data: dict[str, Any], override: str) -> Loc:
-    """Set `a.b.0.c=value` in place; the value is read as YAML. Return the key's path."""
+    """Set `a.b.0.c=value` in place; the value is read as YAML, or taken as text where it is none. Return the path."""
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
         raise UserError(f"--set {override!r} is not KEY=VALUE", mend="for example --set seed=1")
     try:
         value = parse_value(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.YAMLError:  # `*.jsonl` would be an alias
+        value = text
+    except (ValueError, RecursionError) as error:
         raise UserError(f"--set {dotted}: cannot read the value {text!r}") from error
     loc: Loc = tuple(int(part) if part.isascii() and part.isdecimal() else part for part in dotted.split("."))
     here: Any = data

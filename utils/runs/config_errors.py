@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from typing import Any, Literal, get_args, get_origin
 
 import pydantic
 from pydantic import BaseModel
 
-from utils.errors import UserError
+from utils.errors import UserError, nearest
 
 Loc = tuple[str | int, ...]
 _LONGEST_VALUE = 60
@@ -32,15 +31,14 @@ def explain(model: type[BaseModel], error: pydantic.ValidationError, where: str,
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     place = _line_of(loc, lines) or where
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(loc[-1]), section, n=1, cutoff=0.0)
-        return UserError(f"unknown key {key!r}{more}", where=place, mend=f"nearest: {near[0]}" if near else None)
+        return UserError(f"unknown key {key!r}{more}", where=place, mend=nearest(str(loc[-1]), section))
     if first["type"] == "missing":
         return UserError(f"the key {key!r} is missing{more}", where=place, mend=f"add it, or --set {key}=…")
     if first["type"] == "union_tag_invalid":
         tags = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
         key, tag = f"{key}.{first['ctx']['discriminator'].strip(chr(39))}", first["ctx"]["tag"]
-        near = difflib.get_close_matches(tag, tags, n=1, cutoff=0.0)[0]
-        return UserError(f"{key}: no {tag!r}; there are {', '.join(tags)}{more}", where=place, mend=f"nearest: {near}")
+        what = f"{key}: no {tag!r}; there are {', '.join(tags)}{more}"
+        return UserError(what, where=place, mend=nearest(tag, tags))
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":  # a validator of ours: it has named the value where that helps
         return UserError(f"{key}: {message}{more}" if key else message + more, where=place)

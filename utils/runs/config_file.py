@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from utils.errors import UserError
+from utils.errors import UserError, nearest
 from utils.runs.config_errors import Loc
 
 MAX_BYTES = 1 << 20
@@ -57,8 +56,7 @@ def parse_value(text: str) -> Any:
 
 def _config_text(path: Path) -> str:
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], n=1, cutoff=0.0)
-        mend = f"nearest here: {path.parent / near[0]}" if near else "give the path of a YAML file"
+        mend = nearest(path.name, (p.name for p in path.parent.glob("*.yaml"))) or "give the path of a YAML file"
         raise UserError("no such config file", where=str(path), mend=mend)
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"a config of more than {MAX_BYTES} bytes", where=str(path))

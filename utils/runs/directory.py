@@ -8,9 +8,7 @@ import os
 import re
 import secrets
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +24,9 @@ from utils.runs.commit import (
     replace_json,
     report_path,
 )
-from utils.runs.config import PLACEMENT_KEYS, ParallelConfig, RunConfig, resolved
+from utils.runs.config import ParallelConfig, RunConfig
+from utils.runs.key import Key
 from utils.runs.logs import Progress, close_log, open_log
-from utils.runs.manifest import code_files, digest, fingerprint
 from utils.runs.owner import Owner
 from utils.runs.processes import ProcessRecord, end_orphans, read_record
 from utils.runs.signals import StopFlag
@@ -37,49 +35,10 @@ from utils.runs.space import check_space
 _TEMPORARY = re.compile(r".+\.tmp\.([0-9a-f]{8}\.\d+|\d+\.[0-9a-f]{8})", re.DOTALL)
 """The names of `Unit.file` and of `replace_json`."""
 
+_NOTES = frozenset({"command", "config", "key", "log", "owner", "processes", "state"})
+"""Files in `run/` that a run writes of itself before it does anything, without what follows the dot."""
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What decides a run's result: two runs with the same key have the same content."""
-
-    config: dict[str, Any]
-    inputs: list[dict[str, Any]]
-    code: dict[str, str]
-
-    @property
-    def hash(self) -> str:
-        """Return the key's hash: config, contents of the inputs, code."""
-        return digest([self.config, [_content(entry) for entry in self.inputs], self.code])
-
-    def differences(self, stored: dict[str, Any]) -> list[str]:
-        """Say in words how this key differs from a stored one."""
-        found = [
-            f"config {name}: {stored['config'].get(name)!r} → {self.config.get(name)!r}"
-            for name in sorted({*stored["config"], *self.config})
-            if stored["config"].get(name) != self.config.get(name)
-        ]
-        if self.other_inputs(stored):
-            now, then = (Counter(map(_content, inputs)) for inputs in (self.inputs, stored["inputs"]))
-            entries = [*self.inputs, *stored["inputs"]]
-            odd = {entry["path"] for entry in entries if now[_content(entry)] != then[_content(entry)]}
-            found += [f"input {path}" for path in sorted(odd)]
-        code = {*self.code, *stored["code"]}
-        return found + [f"code {name}" for name in sorted(code) if self.code.get(name) != stored["code"].get(name)]
-
-    def other_inputs(self, stored: dict[str, Any]) -> bool:
-        """Tell whether the inputs differ from those of a stored key, wherever they lie."""
-        return sorted(map(_content, self.inputs)) != sorted(map(_content, stored["inputs"]))
-
-
-def _content(entry: dict[str, Any]) -> tuple[str, str]:
-    """Return what counts of an input: its content, and a file's name, which the ledger repeats; never where it lies."""
-    return entry["sha256"], "" if entry.get("directory") else Path(entry["path"]).name
-
-
-def make_key(config: RunConfig, paths: list[Path], module: str) -> Key:
-    """Return the key of a run of `module` with this config over these inputs."""
-    kept = {name: value for name, value in resolved(config).items() if name not in PLACEMENT_KEYS}
-    return Key(kept, [fingerprint(path) for path in paths], code_files(module))
+_DIFFERENCES_SHOWN = 10
 
 
 class Run:
@@ -141,7 +100,7 @@ class Run:
         """Compare this run's key with the one the directory was made with (F23).
 
         Returns:
-            True when they are the same or the directory is new; False when a difference was accepted.
+            True when they are the same, or nothing is done yet; False when a difference was accepted.
 
         Raises:
             UserError: they differ and the user has not accepted it.
@@ -150,8 +109,12 @@ class Run:
         path = self.inner / "key.json"
         stored = read_json(path)
         differences = key.differences(stored) if stored else []
+        shown = "; ".join(differences[:_DIFFERENCES_SHOWN])
+        shown += f"; … {len(differences) - _DIFFERENCES_SHOWN} more" if len(differences) > _DIFFERENCES_SHOWN else ""
+        if differences and self._nothing_done():
+            self.log.info("nothing was done here yet; it begins anew with %s", shown)
+            stored, differences = None, []
         if differences and not accept_changes:
-            shown = "; ".join(differences[:4]) + (f"; {len(differences) - 4} more" if len(differences) > 4 else "")
             mend = "choose another output, or keep what is committed: the same command with --accept-changes"
             raise UserError(f"this directory holds a run with {shown}", where=str(self.path), mend=mend)
         if differences:
@@ -161,6 +124,11 @@ class Run:
         if stored is None or differences:
             replace_json(path, {"hash": key.hash, "config": key.config, "inputs": key.inputs, "code": key.code})
         return not differences
+
+    def _nothing_done(self) -> bool:
+        """Tell whether the directory holds only notes of a run that was refused or killed before its first unit."""
+        found = (path for path in self.path.rglob("*") if not path.is_dir())
+        return all(path.parent == self.inner and path.stem in _NOTES for path in found)
 
     def _mark_mixed(self, key: Key, differences: list[str]) -> None:
         """Write down which units came from which key: the lineage is mixed from here on."""

@@ -18,7 +18,8 @@ from utils.errors import PosttrainError, UserError
 from utils.execution.executor import cpu_count
 from utils.runs.commit import disk_full_is_retryable, read_json, replace_json
 from utils.runs.config import RunConfig, load_config, resolved
-from utils.runs.directory import Run, make_key
+from utils.runs.directory import Run
+from utils.runs.key import make_key
 from utils.runs.logs import redact, redact_tree
 from utils.runs.manifest import digest, git_state, intact, outputs, versions
 from utils.runs.signals import follow_parent

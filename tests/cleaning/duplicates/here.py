@@ -13,9 +13,10 @@ import posttrain_root
 from cleaning.config import CleanConfig
 from cleaning.duplicates.reference import load_references
 from cleaning.duplicates.run import find_duplicates
-from cleaning.first_pass import first_pass, tasks_for
+from cleaning.first_pass import first_pass
 from cleaning.run import _order, _plan, _shared
 from cleaning.second_pass import decisions
+from cleaning.tasks import tasks_for
 from utils.runs.commit import Unit, committed
 
 # Every pair at Jaccard 0.5 or more shares one of 64 bands of two, but for one in 10^8: results can be compared exactly.

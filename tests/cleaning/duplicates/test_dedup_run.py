@@ -168,6 +168,35 @@ def test_a_row_that_a_rule_drops_is_compared_exactly_only_and_keeps_all_reasons(
     assert found["duplicate_of"].to_list() == [None, None, found["id"][1], None]
 
 
+def test_rows_that_are_empty_are_copies_of_the_first_empty_one(tmp_path: Path) -> None:
+    rows = [{"text": ""}, {"text": "a"}, {"text": ""}, {"text": " "}]
+    documents(tmp_path / "in/a.jsonl", [row["text"] for row in rows])
+    write_rows(tmp_path / "in/b.jsonl", [{"instruction": "", "output": ""}, {"instruction": "q", "output": ""}])
+    found = search(tmp_path / "in", tmp_path / "out", PLAIN)
+    assert found["reasons"].to_list() == [[], [], ["exact_duplicate"], [], ["exact_duplicate"], []]
+    assert found["duplicate_of"].to_list() == [None, None, found["id"][0], None, found["id"][0], None]
+    normalised = search(tmp_path / "in/a.jsonl", tmp_path / "normalised", {})
+    assert normalised["reasons"].to_list() == [[], [], ["exact_duplicate"], ["exact_duplicate"]]
+    policy = [{"rule": "minimum_length", "characters": 1}]
+    dropped = search(tmp_path / "in/a.jsonl", tmp_path / "dropped", {}, policy=policy)
+    short = ["minimum_length"]
+    assert dropped["reasons"].to_list() == [short, [], [*short, "exact_duplicate"], [*short, "exact_duplicate"]]
+
+
+def test_a_copy_names_the_first_row_that_says_the_same_which_mostly_is_its_own_id(tmp_path: Path) -> None:
+    """Ids are hashes of rows as they were read: byte-equal texts share one, texts made equal by cleaning do not."""
+    first = "Write to anna@firma.de about the caf\u00e9 at noon."
+    same = [first, first.replace(" ", "  "), first.replace("\u00e9", "e\u0301"), first.replace("anna", "bernd"), first]
+    source = documents(tmp_path / "in.jsonl", same)
+    found = search(source, tmp_path / "out", {}, policy=[{"rule": "personal_data"}])
+    ids = found["id"].to_list()
+    assert ids[0] == ids[4] and len(set(ids)) == 4
+    assert found["reasons"].to_list() == [[], *[["exact_duplicate"]] * 4]
+    for name in ("duplicate_of", "cluster"):
+        assert found[name].to_list() == [None, *[ids[0]] * 4]
+    assert found["similarity"].to_list() == [None, *[1.0] * 4]
+
+
 def test_equal_prompts_with_other_answers_stay_and_are_told(tmp_path: Path) -> None:
     long = "".join(chr(0x4E00 + 7 * number) for number in range(300))
     rows = [

@@ -57,9 +57,33 @@ def test_text_prompt_and_answer() -> None:
     for given_rows in (rows, rows[1:]):  # with turns to join, and without
         lines = {row: others for row, _, *others in said(*given_rows).iter_rows()}
         assert lines[len(given_rows) - 2] == [None, "d", ""]
-        assert len(lines) == len(given_rows) - 1, "a row without text is not compared"
+        assert lines[len(given_rows) - 1] == [None, "", ""], "a row without text says nothing"
     assert said(*rows).row(0)[2:] == ("\x1fuser\x1fq\x1fuser\x1fr", "q\na\nr\nb", "a\nb")
     assert said([("assistant", "a")], normalise=False).row(0)[2:] == ("", "a", "a")
+
+
+def test_rows_without_any_text_say_the_same_and_nothing_else_does() -> None:
+    rows = [
+        [("document", "")],
+        [("user", ""), ("assistant", "")],
+        [("user", ""), ("user", ""), ("assistant", "")],
+        [("document", " ")],
+        [("user", ""), ("assistant", "a")],
+        [("user", "a"), ("assistant", "")],
+    ]
+    keys = {row: key for row, key, *_ in said(*rows, normalise=False).iter_rows()}
+    assert [keys[row] for row in range(len(rows))] == [
+        "",
+        "",
+        "",
+        "\x1fdocument\x1f ",
+        "\x1fassistant\x1fa",
+        "\x1fuser\x1fa",
+    ]
+    folded = said(*rows)
+    assert sorted(folded.filter(pl.col("key") == "")["row"]) == [0, 1, 2, 3]
+    assert folded["prompt"].to_list().count(None) == 5, "only the row with an answer has a prompt"
+    assert said([("document", "")]).height == 1 and said().is_empty()
 
 
 def test_hashes_are_128_bits_and_null_stays_null() -> None:

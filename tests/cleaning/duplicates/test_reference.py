@@ -126,6 +126,39 @@ def test_any_format_and_table_is_a_reference(tmp_path: Path) -> None:
     assert found["reasons"].to_list() == [["reference_duplicate"], ["reference_duplicate"], []]
 
 
+def test_what_cleaning_takes_from_rows_hides_no_reference(tmp_path: Path) -> None:
+    """Markup, entities and full-width letters on either side; what is shown is the reference as it lies there."""
+    marked = EN.replace("kilometres per hour", "<b>km&nbsp;&#47;&nbsp;h</b>").replace("market", "&quot;market&quot;")
+    plain = EN.replace("kilometres per hour", "km / h").replace("market", '"market"')
+    wide, narrow = "请把ＡＢＣ三个字母各写１２遍", "请把ABC三个字母各写12遍"
+    both = [marked, wide, "Tom &amp; Jerry &lt;3"]
+    references = write_rows(tmp_path / "refs.jsonl", [{"prompt": text} for text in both])
+    asked = [plain, marked, narrow, wide, PAD_EN * 3 + marked + PAD_EN, PAD_EN * 3 + plain + PAD_EN, "tom & jerry <3"]
+    misses = ["Tom and Jerry", "请把三个字母各写一遍"]
+    source = write_rows(tmp_path / "in.jsonl", [{"instruction": text, "output": "x"} for text in [*asked, *misses]])
+    policy = [{"rule": "html"}, {"rule": "width"}, {"rule": "url"}]
+    chosen = {"reference": {"files": [references], "text_field": "prompt"}}
+    found = search(source, tmp_path / "out", chosen, policy=policy)
+    hit = ["reference_duplicate" in reasons for reasons in found["reasons"].to_list()]
+    assert hit == [True] * len(asked) + [False] * len(misses)
+    assert found["reference_similarity"].drop_nulls().to_list() == pytest.approx([1.0] * len(asked), abs=0.02)
+    (path,) = (tmp_path / "out/run/work/reference").iterdir()
+    shown = pl.read_parquet(path)["reference_text"].to_list()
+    assert shown == [text[:300] for text in (marked, marked, wide, wide, marked, marked, both[2])]
+
+
+def test_what_cleaning_leaves_of_a_long_reference_does_not_stand_for_it(tmp_path: Path) -> None:
+    long = "Summarise https://example.com/" + "/".join(str(n**5) for n in range(7, 20))
+    references = write_rows(tmp_path / "refs.jsonl", [{"prompt": long}])
+    prompts = ["Summarise", "Summarise https://example.com/c", long]
+    source = write_rows(tmp_path / "in.jsonl", [{"instruction": text, "output": text} for text in prompts])
+    chosen = {"exact": False, "reference": {"files": [references], "text_field": "prompt"}}
+    found = search(source, tmp_path / "out", chosen, policy=[{"rule": "url"}])
+    assert found["reasons"].to_list() == [[], [], ["reference_duplicate"]]
+    (path,) = (tmp_path / "out/run/work/reference").iterdir()
+    assert pl.read_parquet(path).select("reference_text", "excerpt").row(0) == (long, long)
+
+
 def test_reasons_come_in_order_and_a_hit_takes_no_part_in_near_duplicates(tmp_path: Path) -> None:
     references = documents(tmp_path / "refs.jsonl", [ZH])
     source = documents(tmp_path / "in.jsonl", [ZH, ZH, ZH + "附加的一句话：" + PAD_ZH * 2, PAD_ZH * 2])

@@ -19,8 +19,12 @@ from tests.cleaning.duplicates.here import CERTAIN, documents, jaccard, search, 
 NEAR = {"unit": "character", **CERTAIN}
 
 
-@pytest.mark.parametrize("batches", [[0], [1], [16, 16, 3], [5, 0, 40]])
-def test_texts_come_back_in_any_choice_of_rows(batches: list[int], tmp_path: Path) -> None:
+@pytest.mark.parametrize("dictionary", [16, 1 << 15])
+@pytest.mark.parametrize("batches", [[0], [1], [16, 16, 3], [0, 16, 40], [5, 0, 40]])
+def test_texts_come_back_in_any_choice_of_rows(
+    batches: list[int], dictionary: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cleaning.duplicates.texts._DICTIONARY", dictionary)
     texts = [f"文本 {number} " * (number % 5) for number in range(sum(batches))]
     answers = [text[: number % 3] for number, text in enumerate(texts)]
     writer, start = TextWriter(tmp_path / "t"), 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.cleaning import clean
@@ -65,3 +67,46 @@ def test_english_pages() -> None:
     assert clean(text, rule) == "Tomatoes need sun. Water them daily. Pick them red."
     kept = "Follow the path on the left. Version 2.5 is out, e.g. on disks. We click. Terms differ. All is well."
     assert clean(kept, rule) == kept
+
+
+BODY = "Tomatoes need sun. Water them daily. Pick them red. Eat them fresh."
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "They promised to publish a privacy policy in spring.",
+        "Privacy policy is a matter for lawmakers.",
+        "Most members unsubscribe from such letters within a year.",
+        "Unsubscribe is what the second button says.",
+        "Using it breaks the terms of service of most platforms.",
+    ],
+)
+def test_a_sentence_that_speaks_of_such_a_thing_stays(sentence: str, tmp_path: Path) -> None:
+    rule = {"rule": RULE, "phrases": ["edge_en", _own(tmp_path)]}
+    for text in (f"{BODY} {sentence}", f"{sentence} {BODY}", f"{BODY}\n\n{sentence}"):
+        assert clean(text, rule) == text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Unsubscribe",
+        "Please unsubscribe here.",
+        "You can unsubscribe at any time.",
+        "Privacy Policy | Terms of Service",
+        "© 2020 Foo Inc., all rights reserved.",
+        "Copyright 2020 Foo All Rights Reserved",
+        "If you liked it, don't forget to share this article!",
+        "Get 20% off your first order.",
+    ],
+)
+def test_a_line_that_calls_for_it_goes(line: str, tmp_path: Path) -> None:
+    rule = {"rule": RULE, "phrases": ["edge_en", _own(tmp_path)], "ends": "tail"}
+    assert clean(f"{BODY}\n\n{line}", rule) == BODY
+
+
+def _own(folder: Path) -> str:
+    path = folder / "own.txt"
+    path.write_text("unsubscribe\n")
+    return str(path)

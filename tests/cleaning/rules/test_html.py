@@ -113,3 +113,58 @@ def test_a_text_made_of_tags_stays_on_request() -> None:
     jsx = "function App() {\n  return (\n    <div>\n      <h1>Hi</h1>\n      <p>Hello</p>\n    </div>\n  );\n}"
     assert clean(form, rule) == form and clean(jsx, rule) == jsx
     assert clean("<p>A long paragraph that somebody copied from a page.</p>", rule).startswith("A long")
+
+
+ASKED = {"rule": "html", "markup_stays": True, "entities": False}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<img src="https://a.b/c.jpg" alt="Bird">',
+        'ASCII art of a cat\n\n<img src="https://a.b/c.png" alt="a cat">',
+        "<div></div>",
+        "<br>",
+        "<p>...</p>",
+        "Use <strong> to make it bold.",
+        "Wrap the text between <strong> and </strong>.",
+        "“<h1>”是一级标题，<h2>是二级标题。",
+        "Here it is:\n<pre><code>int x = 1;\n</code></pre>",
+        "<tr>\n  <th>Title</th>\n  <td>Island</td>\n</tr>",
+        'Read it here: <a href="https://a.b/c.pdf" rel="nofollow">Whitepaper</a>',
+        '<div>\n  <div className="chat">\n    <div>\n      Hello\n    </div>\n  </div>\n</div>',
+        "<ul>\n<li>`x`</li>\n</ul>\n<form>",
+    ],
+)
+def test_an_answer_that_is_about_its_tags_stays(text: str) -> None:
+    assert clean(text, ASKED) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1. <strong>Graduating:</strong> the opposite.", "1. Graduating: the opposite."),
+        ("Dear Patient,<br>Thank you.", "Dear Patient,\nThank you."),
+        ("side dishes!</s> \nWhat are some?", "side dishes! \nWhat are some?"),
+        ("</blockquote>\n\n**Canjeero**", "\n\n**Canjeero**"),
+        ("<p>👍 🥳</p>", "👍 🥳"),
+        ("<p>答案是 <b>42</b>。</p>", "答案是 42。"),
+    ],
+)
+def test_what_pages_left_in_an_answer_goes(before: str, after: str) -> None:
+    assert clean(before, ASKED) == after
+    assert clean(after, ASKED) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a<SCRIPT>x</Script >b<Style>y</STYLE>c", "abc"),
+        ("2<SUP>n+1</sup> x<Sub>i</SUB>", "2^(n+1) x_i"),
+        ("<b>a</b><b>c", "a<b>c"),
+        ("<P>a</P>b<form>c<i>d", "a\nb\nc<i>d"),
+        ("b<form>c", "b<form>c"),
+    ],
+)
+def test_tags_in_capitals_and_without_a_partner(before: str, after: str) -> None:
+    assert clean(before, "html") == after

@@ -47,3 +47,32 @@ def test_keeps(text: str) -> None:
 def test_the_most_is_a_parameter_and_spares_ellipses() -> None:
     rule = {"rule": RULE, "most": 1}
     assert clean("好！！！！！ 嗯。。。。。 well......... 完…………", rule) == "好！ 嗯。。。 well... 完……"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "....|....\n----+----",
+        "+......+\n|!!!!!!|",
+        "..#..\n.....\n#...#",
+        "........\n........",
+        'print("loading........")',
+        "regex = /^a....$/",
+        "if (x) { warn('stop!!!!'); }",
+    ],
+)
+def test_drawings_and_code_without_a_fence_stay(text: str) -> None:
+    assert clean(text, RULE) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("so we waited and waited........ then x = 5", "so we waited and waited... then x = 5"),
+        ("a | b is what he said to us!!!!!!", "a | b is what he said to us!!!"),
+        ("！！！！\n！！！！", "！！！\n！！！"),
+        ("5 + 5 = 10！！！！", "5 + 5 = 10！！！"),
+    ],
+)
+def test_prose_beside_signs_changes(before: str, after: str) -> None:
+    assert clean(before, RULE) == after

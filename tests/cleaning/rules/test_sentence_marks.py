@@ -45,3 +45,36 @@ def test_thresholds_are_parameters_and_questions_are_not_measured() -> None:
     assert not measured(WORDS, {"rule": "sentence_marks", "characters": 60})[1]
     row = {"instruction": WORDS * 10, "input": "", "output": "好。"}
     assert batch_of([row], "alpaca", "sentence_marks").values["drop"].to_list() == [False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "床前明月光\n疑是地上霜\n举头望明月\n低头思故乡\n" + "白日依山尽\n黄河入海流\n欲穷千里目\n更上一层楼\n"
+        "红豆生南国\n春来发几枝\n愿君多采撷\n此物最相思\n千山鸟飞绝\n万径人踪灭",
+        "The city skyline stands so strong\nThrough the night its sky is long\nThe stars light up its ivory walls\n"
+        "And fill the dark with distant calls",
+        "- Limited access to land\n- Poor infrastructure\n- Limited access to markets\n- Climatic variability",
+        "能够推出的是：\nA.某省旅游饭店接待的游客超过旅馆的三倍\nB.某省的入境游客多于出境游客\nC.该月的人次高于平均\nD.境外游客的消费"
+        "增长高于境内游客",
+        "1、准备食材与工具\n2、清洗并切成小块\n3、热锅冷油放入葱姜\n4、翻炒至断生后出锅装盘\n5、撒上葱花与胡椒\n6、趁热端上桌来"
+        "\n7、洗净锅具放回原处",
+    ],
+)
+def test_verse_and_lists_stay(text: str) -> None:
+    value, drop = measured(text, "sentence_marks")
+    assert value < 2  # poor in marks, and kept for its lines
+    assert not drop
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join((WORDS * 4).split()),
+        "\n".join((ENGLISH * 4).split()),
+        "免费下载最新版软件\n" * 12,
+        WORDS + "\n" + WORDS * 9,
+    ],
+)
+def test_menus_in_lines_and_repeated_lines_are_dropped(text: str) -> None:
+    assert measured(text, "sentence_marks")[1]

@@ -61,3 +61,29 @@ def test_replacing(before: str, after: str) -> None:
 
 def test_a_link_with_a_path_in_chinese_keeps_its_text() -> None:
     assert clean("见[链接](https://a.com/路径)。", "url") == "见链接。"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("福布斯(https://a.com/2018/better /#e45f355914f2)\n下文", "福布斯\n下文"),
+        ("参见（https://a.com/x ?id=1&y=2）。", "参见。"),
+        ("see <http://a.com/x #top> now", "see now"),
+        ("[文档](https://a.com/x /#top)和图", "文档和图"),
+        ("HTTPS is safe; ftp://a.b/c and www.a.org/x go", "HTTPS is safe; and go"),
+    ],
+)
+def test_the_rest_of_an_address_behind_a_blank_goes_where_brackets_end_it(before: str, after: str) -> None:
+    assert clean(before, "url") == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("https://a.com /etc/hosts 是文件", "/etc/hosts 是文件"),
+        ("https://a.com #YOLO", "#YOLO"),
+        ("(https://a.com /etc and more)", "( /etc and more)"),
+    ],
+)
+def test_what_stands_behind_an_address_without_brackets_stays(before: str, after: str) -> None:
+    assert clean(before, "url") == after

@@ -10,6 +10,7 @@ from pydantic import Field
 from utils.errors import UserError
 from utils.runs.config import (
     ParallelConfig,
+    Resources,
     RunConfig,
     SecretRef,
     StrictModel,
@@ -159,6 +160,24 @@ def test_shipped_schema_describes_every_field():
     assert all("description" in properties[name] for name in ("name", "output"))
 
 
+def test_schema_describes_inherited_and_renamed_keys_and_those_of_sections():
+    class Described(RunConfig):
+        seed: int = 7
+        """Another meaning."""
+        source: str = Field(alias="from")
+        """Written `from`."""
+        section: Resources = Resources()
+        plain: int = 0
+
+    schema = Described.model_json_schema()
+    said = {key: value.get("description") for key, value in schema["properties"].items()}
+    assert said["seed"] == "Another meaning."
+    assert said["from"] == "Written `from`."
+    assert said["output"] == RunConfig.model_json_schema()["properties"]["output"]["description"]
+    assert said["plain"] is None
+    assert "GPUs" in schema["$defs"]["Resources"]["properties"]["gpus"]["description"]
+
+
 class Check(StrictModel):
     kind: Literal["exact"] = "exact"
     strip: bool = True
@@ -181,6 +200,16 @@ def test_a_tag_that_is_also_a_key_is_not_shown_twice():
     with pytest.raises(UserError) as caught:
         load_config(Judge, None, ["output=o", "judge.kind=verifier", "judge.verifier.stripp=false"])
     assert "--set judge.verifier.stripp: unknown key 'judge.verifier.stripp' → nearest: strip" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["*.jsonl", "data/**/*.x", "@here", "[a", "{a: b", "a: b: c", "%x", '"open', "`x`"])
+def test_an_override_that_yaml_cannot_read_is_text(text):
+    assert load_config(Demo, None, ["output=o", f"input={text}"]).input == Path(text)
+
+
+def test_nothing_is_offered_where_nothing_is_near(tmp_path):
+    assert refusal(tmp_path, "output: o\nbogus: 1\n").endswith("unknown key 'bogus'")
+    assert refusal(tmp_path, "output: o\nSeeds: 1\n").endswith("nearest: seed")
 
 
 def test_a_date_is_a_name_like_any_other(tmp_path):

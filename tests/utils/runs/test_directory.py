@@ -3,10 +3,11 @@
 import pytest
 
 from utils.errors import UserError
-from utils.runs.commit import replace_json
+from utils.runs.commit import read_json, replace_json
 from utils.runs.config import RunConfig
 from utils.runs.control import status_of
 from utils.runs.directory import Run
+from utils.runs.key import Key
 
 
 @pytest.fixture
@@ -42,15 +43,11 @@ def test_a_damaged_key_is_one_clear_error(run):
     (run.inner).mkdir(parents=True)
     (run.inner / "key.json").write_text("{")
     run.open()
-    from utils.runs.directory import Key
-
     with pytest.raises(UserError, match="not JSON"):
         run.check_key(Key({}, [], {}), accept_changes=False)
 
 
 def test_what_an_accepted_input_supersedes_is_set_aside(run):
-    from utils.runs.directory import Key
-
     run.open()
     entry = {"path": "a", "sha256": "1", "bytes": 1, "directory": False}
     run.check_key(Key({}, [entry], {}), accept_changes=False)
@@ -65,3 +62,34 @@ def test_what_an_accepted_input_supersedes_is_set_aside(run):
     assert run.committed("batch") is not None
     assert not (run.path / "out" / "fixed").exists()
     assert list((run.inner / "superseded").rglob("fixed"))
+
+
+def test_a_config_may_change_until_something_is_done(run, tmp_path):
+    run.open()
+    assert run.check_key(Key({"seed": 1}, [], {}), accept_changes=False)
+    run.close("failed")
+    (run.path / "good").mkdir()
+    (run.inner / "key.json.tmp.77.0123abcd").write_text("left by a kill")
+    again = Run(RunConfig(output=run.path), "demo", quiet=True)
+    again.open()
+    assert again.check_key(Key({"seed": 2}, [], {"a.py": "1"}), accept_changes=False)
+    assert read_json(run.inner / "key.json")["config"] == {"seed": 2}
+    assert not (run.inner / "lineage.json").exists()
+    (run.path / "good" / "half.jsonl").write_text("published, not committed")
+    with pytest.raises(UserError, match="config seed: 2 → 3"):
+        again.check_key(Key({"seed": 3}, [], {"a.py": "1"}), accept_changes=False)
+    (run.path / "good" / "half.jsonl").unlink()
+    with again.unit("u") as unit:
+        unit.commit({})
+    with pytest.raises(UserError, match="config seed: 2 → 3"):
+        again.check_key(Key({"seed": 3}, [], {"a.py": "1"}), accept_changes=False)
+    again.close("failed")
+
+
+def test_of_many_differences_ten_are_told(run):
+    run.open()
+    run.check_key(Key({str(key): 1 for key in range(13)}, [], {}), accept_changes=False)
+    with run.unit("u") as unit:
+        unit.commit({})
+    with pytest.raises(UserError, match=r"config 0: 1 → 2; (?!.*config 10:).*… 3 more"):
+        run.check_key(Key({str(key): 2 for key in range(13)}, [], {}), accept_changes=False)
