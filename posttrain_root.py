@@ -30,7 +30,7 @@ def call(job: str, task: dict[str, Any]) -> dict[str, Any]:
     """Run one job in a worker process.
 
     Args:
-        job: dotted name, `"cleaning.run:first_pass"`.
+        job: dotted name, `"cleaning.first_pass:first_pass"`.
         task: a small JSON-able dict, handed to the job.
 
     Returns:

@@ -39,6 +39,7 @@ case "$1 $2 $3" in
   cp -- "$0" "$venv/bin/python"
   [[ ${ON_VENV-} != die ]] || { kill -KILL "$PPID" && exit 1; }
   printf 'VIRTUAL_ENV="%s"\n' "$venv" >"$venv/bin/activate"
+  : >"$venv/pyvenv.cfg"
   ;;
 "-m pip install")
   case "${ON_INSTALL-}" in
@@ -259,6 +260,22 @@ def test_setup_renews_when_what_it_installs_changed(setup: Setup, file: str, old
     path.write_text(path.read_text().replace(old, new))
     assert setup.run()[0] == 0
     assert (setup.calls("-m venv"), setup.calls("pip install")) == (0, installs)
+
+
+def test_environment_without_its_settings_is_the_systems_python_and_made_anew(setup: Setup) -> None:
+    setup.run()
+    (setup.root / ".venv/pyvenv.cfg").unlink()
+    assert setup.run()[0] == 0
+    assert setup.calls("-m venv") == 1
+
+
+def test_linked_environment_belongs_to_another_folder_and_is_not_touched(setup: Setup, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (setup.root / ".venv").symlink_to(other)
+    code, errors = setup.run()
+    assert (code, len(errors.splitlines())) == (1, 1) and "rm .venv" in errors
+    assert setup.log.read_text() == "" and not list(other.iterdir())
 
 
 def test_moved_project_gets_a_new_environment(setup: Setup) -> None:

@@ -19,8 +19,8 @@ Latin = Literal[
 ]
 """What the classifier chooses from: the common languages in Latin letters."""
 
-_LOOKED_AT = 300
-"""In so many characters the common words of English are counted."""
+_LOOKED_AT = (300, 3000)
+"""In so many characters the common words of English are counted: in more of them where the first have too few."""
 _CLASSIFIED = 300
 """So many characters of a text say enough of its language."""
 
@@ -96,16 +96,23 @@ class Language(MeasureRule):
 
     def _foreign(self, texts: Texts, latin: np.ndarray) -> np.ndarray:
         """Return bool (rows,): Latin rows that have not the words of English, or all when English is not kept."""
+        if "en" not in self.keep:
+            return latin
+        for characters in _LOOKED_AT:
+            if latin.any():
+                latin = latin & ~self._is_english(texts, latin, characters)
+        return latin
+
+    def _is_english(self, texts: Texts, asked: np.ndarray, characters: int) -> np.ndarray:
+        """Return bool (rows,): of some rows those that have the words of English where their texts begin."""
         import numpy as np
 
         from cleaning.english import common_words
 
-        if "en" not in self.keep or not latin.any():
-            return latin
-        at = np.flatnonzero(latin[texts.row] & texts.spoken())
+        at = np.flatnonzero(asked[texts.row] & texts.spoken())
         found = np.zeros((texts.rows, 2), np.int32)
-        np.add.at(found, texts.row[at], common_words([texts.text[one][:_LOOKED_AT] for one in at]))
-        return latin & (found[:, 1] < self.english_words * found[:, 0])
+        np.add.at(found, texts.row[at], common_words([texts.text[one][:characters] for one in at]))
+        return np.asarray(found[:, 1] >= self.english_words * found[:, 0])
 
     def _classify(self, texts: Texts, rows: np.ndarray, values: np.ndarray, wrong: np.ndarray) -> None:
         """Set value and verdict of some rows by the classifier."""

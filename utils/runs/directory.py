@@ -201,7 +201,7 @@ class Run:
         """Run a job over tasks on the configured executor; committed units are not run again.
 
         Args:
-            job: dotted name of a function `task -> report`, such as `"cleaning.run:first_pass"`.
+            job: dotted name of a function `task -> report`, such as `"cleaning.first_pass:first_pass"`.
             tasks: JSON-able; each has `unit`, the name of the unit that it commits.
             what: shown in the progress.
             give_up: jobs that commit the unit in another way, asked in turn when the one before failed `attempts`

@@ -135,7 +135,7 @@ def _imports(path: Path, name: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and ":" in node.value[:80]:
-            names.append(node.value.partition(":")[0])  # a job, "cleaning.run:first_pass"
+            names.append(node.value.partition(":")[0])  # a job, "cleaning.first_pass:first_pass"
     ours = [n for n in names if n.partition(".")[0] in OWN_PACKAGES]
     return ours + [n.rpartition(".")[0] for n in ours if "." in n] + [name.partition(".")[0]]
 
