@@ -41,7 +41,7 @@ class Cleaner:
         rules = [parameters(rule) for rule in load_policy(find_policy(policy)).rules]
         for rule in rules:
             if rule["rule"] == "blacklist" and phrases:
-                rule["lists"] = [str(phrases)]
+                rule |= {"lists": [str(phrases)], "digest": None}
         self.rules = [rule_from(rule) for rule in rules]
         self._program = Program(self.rules)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from operator import ne
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -53,36 +52,25 @@ class BlankLines(EditRule):
 
     def apply(self, segments: Segments) -> Edited:
         """Tidy the segments; the edges beside code or a formula are left as they are."""
-        too_many = "\n" * (self.keep + 2)
-        run = re.compile(rf"{too_many}\n*+")
-        # It begins with a line end, so that a search looks for nothing else.
-        untidy = re.compile(rf"\n(?:(?<=[{_BLANK}]\n)|(?={too_many[1:]}))")
-        texts, counts = [], []
-        for text, opens, closes in zip(segments.texts, segments.opens, segments.closes, strict=True):
-            count = 0
-            if "\r" in text:
-                text, count = _RETURN.subn("\n", text)
-            if untidy.search(text):
-                text, stripped = self._without_trailing(text, opens, closes)
-                text, shortened = run.subn(too_many[1:], text)
-                count += stripped + shortened
-            if opens and text[:1].isspace() and (head := _HEAD.match(text)):
-                text = text[head.end() :]
-                count += 1
-            if closes and text[-1:].isspace():
-                trimmed = text.rstrip(_BLANK + "\n")
-                count += trimmed != text
-                text = trimmed
-            texts.append(text)
-            counts.append(count)
+        from cleaning.tidy import tidied
+
+        opens, closes = segments.opens, segments.closes
+        texts, counts = tidied(segments.texts, opens, closes, self.keep)
+        if self.markdown_breaks:
+            for at, text in enumerate(segments.texts):
+                if counts[at] and "  " in text:
+                    texts[at], counts[at] = self._with_breaks(text, opens[at], closes[at])
         return Edited(texts, counts)
 
-    def _without_trailing(self, text: str, opens: bool, closes: bool) -> tuple[str, int]:
-        """Strip blanks before line ends; the last line has none."""
-        if self.markdown_breaks and "  \n" in text:
-            stripped = _TRAILING.sub(partial(_break, opens=opens, closes=closes), text)
-            return stripped, int(stripped != text)
-        *lines, last = text.split("\n")
-        stripped_lines = [line.rstrip(_BLANK) for line in lines]
-        changed = sum(map(ne, lines, stripped_lines))
-        return "\n".join([*stripped_lines, last]) if changed else text, changed
+    def _with_breaks(self, text: str, opens: bool, closes: bool) -> tuple[str, int]:
+        """Tidy a text in which two blanks before a line end mean something; the last line has none."""
+        too_many = "\n" * (self.keep + 2)
+        text, count = _RETURN.subn("\n", text)
+        stripped = _TRAILING.sub(partial(_break, opens=opens, closes=closes), text)
+        shorter, runs = re.subn(rf"{too_many}\n*+", too_many[1:], stripped)
+        count += (stripped != text) + runs
+        if opens and (head := _HEAD.match(shorter)):
+            shorter, count = shorter[head.end() :], count + 1
+        if closes and (trimmed := shorter.rstrip(_BLANK + "\n")) != shorter:
+            shorter, count = trimmed, count + 1
+        return shorter, count
