@@ -266,27 +266,40 @@ def _literals_before(data, start, at, window, following, literal_ends, literals,
     return found
 
 
-@njit(int64(_BYTES, int64, Array(uint16, 1, "C")), cache=True, nogil=True, boundscheck=False)
+# Places are unsigned: numba would ask of every signed one whether it counts from the end.
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+
+
+@njit(int64(_BYTES, uint64, Array(uint16, 1, "C")), cache=True, nogil=True, boundscheck=False)
+@no_type_check
+def _beyond_ascii(data, at, entry_of):  # noqa: ANN202
+    """Return the entry of the character that begins at a place, and above its 16 bits how many bytes it has."""
+    code, second = np.int64(data[at]), np.int64(data[at + _ONE]) & 0x3F
+    if code < 0xE0:
+        return np.int64(entry_of[(code & 0x1F) << 6 | second]) | 2 << 16
+    third = np.int64(data[at + _TWO]) & 0x3F
+    if code < 0xF0:
+        return np.int64(entry_of[(code & 0x0F) << 12 | second << 6 | third]) | 3 << 16
+    code = (code & 0x07) << 18 | second << 12 | third << 6 | np.int64(data[at + _THREE]) & 0x3F
+    return np.int64(entry_of[min(code, _LAST) + (code > 0x323AF)]) | 4 << 16
+
+
+@njit(int64(_BYTES, uint64, Array(uint16, 1, "C")), cache=True, nogil=True, boundscheck=False)
 @no_type_check
 def _after_blanks(data, at, entry_of):  # noqa: ANN202
     """Return the class of the first character from a place on that is no blank; 0 (NUL) at the end of all texts."""
-    while at < data.size:
-        code = np.int64(data[at])
+    while at < np.uint64(data.size):
+        code = data[at]
         if code == 0x20:
-            at += 1
-        elif code == 0xC2 and data[at + 1] == 0xA0:
-            at += 2
-        elif code == 0xE3 and data[at + 1] == 0x80 and data[at + 2] == 0x80:
-            at += 3
+            at += _ONE
+        elif code == 0xC2 and data[at + _ONE] == 0xA0:
+            at += _TWO
+        elif code == 0xE3 and data[at + _ONE] == 0x80 and data[at + _TWO] == 0x80:
+            at += _THREE
         elif code < 0x80:
-            return code
-        elif code < 0xE0:
-            return np.int64(entry_of[(code & 0x1F) << 6 | np.int64(data[at + 1]) & 0x3F] & 0xFF)
-        elif code < 0xF0:
-            second, third = np.int64(data[at + 1]) & 0x3F, np.int64(data[at + 2]) & 0x3F
-            return np.int64(entry_of[(code & 0x0F) << 12 | second << 6 | third] & 0xFF)
+            return np.int64(code)
         else:
-            return np.int64(kinds.RARE_HAN)  # or an emoji: asked in vain
+            return _beyond_ascii(data, at, entry_of) & 0xFF
     return np.int64(0)
 
 
@@ -319,7 +332,7 @@ def _scan(  # noqa: ANN202, C901
     counts,
 ):
     # long: one loop over characters that must stay in one function to be compiled into one
-    at = 0
+    at = np.uint64(0)
     seen = np.zeros(256, np.int32)
     for text in range(lengths.size):
         signs[text] = digit_bits[0]
@@ -329,27 +342,14 @@ def _scan(  # noqa: ANN202, C901
         others, words, stops, before = 0, 0, 0, np.int64(_BEGINNING)
         run, twice, number, longest, last_digit = 0, -1, 0, 0, -2
         for place in range(lengths[text]):
-            code, ends = np.int64(data[at]), np.int64(0)
-            kind = code
-            if code < 0x80:
-                at += 1
+            kind, ends = np.int64(data[at]), np.int64(0)
+            if kind < 0x80:
+                at += _ONE
             else:
-                second = np.int64(data[at + 1])
-                if code < 0xE0:
-                    code = (code & 0x1F) << 6 | second & 0x3F
-                    at += 2
-                elif code < 0xF0:
-                    third = np.int64(data[at + 2])
-                    code = (code & 0x0F) << 12 | (second & 0x3F) << 6 | third & 0x3F
-                    at += 3
-                else:
-                    third, fourth = np.int64(data[at + 2]), np.int64(data[at + 3])
-                    code = (code & 0x07) << 18 | (second & 0x3F) << 12 | (third & 0x3F) << 6 | fourth & 0x3F
-                    at += 4
-                entry = np.int64(entry_of[min(code, _LAST) + (code > 0x323AF)])
-                kind = entry & 0xFF
+                entry = _beyond_ascii(data, at, entry_of)
+                at += np.uint64(entry >> 16)
+                kind, ends = entry & 0xFF, entry >> 9 & 1
                 others += entry >> 8 & 1
-                ends = entry >> 9
             seen[kind] += 1
             met = pair[before, kind]
             found |= met
@@ -368,7 +368,9 @@ def _scan(  # noqa: ANN202, C901
                 if met >> _APART:
                     found |= apart[before, _after_blanks(data, at, entry_of)]
                 if met >> _LITERAL & np.uint64(1) or ends:
-                    found |= _literals_before(data, start, at, window, following, literal_ends, literals, sought)
+                    found |= _literals_before(
+                        data, np.int64(start), np.int64(at), window, following, literal_ends, literals, sought
+                    )
             before = kind
         found |= closes[before]
         own[_LINES] = seen[_NEWLINE]

@@ -43,7 +43,9 @@ class EdgePunctuation(EditRule):
         import numpy as np
 
         head, tail = _HEAD_MARKS, _TAIL_MARKS
-        return np.array([text.lstrip()[:1] in head or text.rstrip(_BLANKS)[-1:] in tail for text in texts], bool)
+        first = ((text[:4].lstrip() or text.lstrip())[:1] for text in texts)
+        last = ((text[-4:].rstrip(_BLANKS) or text.rstrip(_BLANKS))[-1:] for text in texts)
+        return np.array([one in head or other in tail for one, other in zip(first, last, strict=True)], bool)
 
     def apply(self, segments: Segments) -> Edited:
         """Strip the ends of texts; a segment that ends at code is no end."""
