@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from cleaning.batch import Batch
+from cleaning.differences import differences
 
 SPANS_PER_RULE = 3
 EXAMPLES_PER_RULE = 2
@@ -39,45 +40,28 @@ def spans(batch: Batch, relative: str, first_row: int) -> pa.Table:
         first_row: `source_row` of the first.
 
     """
-    seen: dict[tuple[int, str], int] = {}
-    found: list[tuple[Any, ...]] = []
-    for row, place, rule, _, before, after in batch.edits.iter_rows():
-        seen[row, rule] = number = seen.get((row, rule), 0) + 1
-        if number <= SPANS_PER_RULE:
-            start, end, _ = difference(before, after)
-            found.append((row, place, rule, start, end, None))
-    for row, place, rule, start, end, what in batch.hits.iter_rows():
-        seen[row, rule] = number = seen.get((row, rule), 0) + 1
-        if number <= SPANS_PER_RULE:
-            found.append((row, place, rule, start, end, what))
-    rows, places, rules, starts, ends, whats = zip(*found, strict=True) if found else [()] * 6
+    edits, hits = batch.edits, batch.hits
+    before, after = (edits[name].to_arrow(compat_level=pl.CompatLevel.oldest()) for name in ("before", "after"))
+    places = differences(before, after)
+    changed = edits.select("row", "place", "rule", what=pl.lit(None, pl.String)).with_columns(
+        start=pl.Series(places[:, 0]), end=pl.Series(places[:, 1])
+    )
+    names = ["row", "place", "rule", "start", "end", "what"]
+    found = pl.concat([changed.select(names), hits.select(names)])
+    found = found.filter(pl.int_range(pl.len()).over("row", "rule") < SPANS_PER_RULE)
     columns = {
-        "id": [batch.ids[row] for row in rows],
-        "source_file": [relative] * len(found),
-        "source_row": [first_row + row for row in rows],
-        "place": places,
-        "rule": rules,
-        "start": starts,
-        "end": ends,
-        "what": whats,
+        "id": pl.Series(batch.ids, dtype=pl.String).gather(found["row"]),
+        "source_file": pl.repeat(relative, found.height, dtype=pl.String, eager=True),
+        "source_row": found["row"].cast(pl.Int64) + first_row,
+        **{name: found[name] for name in names[1:]},
     }
-    return pa.table({name: pa.array(values, EDITS_SCHEMA.field(name).type) for name, values in columns.items()})
+    return pl.DataFrame(columns).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(EDITS_SCHEMA)
 
 
 def difference(before: str, after: str) -> tuple[int, int, int]:
     """Return [start, end) of `before` and [start, end2) of `after`: all that differs lies in them."""
-    start = _common(before, after)
-    back = _common(before[start:][::-1], after[start:][::-1])
-    return start, len(before) - back, len(after) - back
-
-
-def _common(one: str, other: str) -> int:
-    """Return how many characters two texts share at the beginning; by halving, since slices compare at C speed."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-    return low
+    start, end, end_after = differences(*(pa.array([text], pa.large_string()) for text in (before, after)))[0].tolist()
+    return start, end, end_after
 
 
 def count(report: dict[str, Any], batch: Batch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cleaning import changes
@@ -15,6 +15,7 @@ from tests.support.cleaning import batch_of
 few = st.text("ab中\n", max_size=12)
 
 
+@settings(deadline=None)
 @given(few, few)
 @example("aa", "aaa")
 @example("abab", "ab")
