@@ -129,10 +129,13 @@ def command(given: argparse.Namespace) -> str:
             )
             counts = json.loads((output / "manifest.json").read_text())["counts"]
             rss = [f"{peak / 2**20:,.0f}" for peak in (ran.driver_rss, ran.worker_rss)]
-            disk = measure.bytes_below(output / "run") / size
-        lines.append([f"{size:,}", f"{ran.seconds:.1f}", f"{size / ran.seconds:,.0f}", *rss, f"{disk:,.0f}"])
+            work = output / "run" / "work"
+            pass_1 = sum(measure.bytes_below(work / folder) for folder in ("first-pass", "duplicates"))
+            disk = [f"{found / size:,.0f}" for found in (pass_1, measure.bytes_below(work))]
+        lines.append([f"{size:,}", f"{ran.seconds:.1f}", f"{size / ran.seconds:,.0f}", *rss, *disk])
         lines[-1].append(f"{counts['by_reason']}")
-    head = ["rows", "seconds", "rows/s", "driver MiB", "largest worker MiB", "bytes of run/ per row", "dropped"]
+    memory = ["driver MiB", "largest worker MiB"]
+    head = ["rows", "seconds", "rows/s", *memory, "bytes a row of pass 1 and duplicates", "of all work", "dropped"]
     return f"{given.workers} worker(s), local executor, start included.\n\n{measure.table(head, lines)}"
 
 
