@@ -10,6 +10,7 @@ from typing import NamedTuple
 from utils.data.lines import BOM
 
 NOT_CLOSED = "the array is not closed"
+CLOSED_BY_BRACE = "a } stands where the array should end or go on"
 
 # Past whole strings and what means nothing here, up to a structural byte. Where none is caught, the text ends or a
 # string never does. Inside an element commas mean nothing, so a flat object costs three steps.
@@ -69,6 +70,9 @@ def _elements(buffer: bytes | mmap, start: int, end: int, size: int) -> Iterator
             depth -= 1
         else:
             yield _span(buffer, start, position - 1, position)
+            if mark == b"}":
+                yield _span(buffer, position - 1, end, end)._replace(error=CLOSED_BY_BRACE)
+                return
             if mark != b",":
                 yield from _rest(buffer, position, end)
                 return

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from utils.data.arrays import scan_array
@@ -110,6 +110,9 @@ def test_array_scanner_equals_json(values, ascii_only, indent, target, bom):
     ),
     st.integers(1, 20),
 )
+@example(b'{"a":1}}', 1)
+@example(b'{"a":1}},{"a":1}]', 3)
+@example(b"}", 1)
 def test_broken_arrays_are_the_same_for_any_target(tail, target):
     content = b'[{"x":1},' + tail
     with tempfile.TemporaryDirectory() as folder:
