@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,12 @@ import polars as pl
 BINS = 20
 QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 _SUMS = (pl.len().alias("rows"), pl.col("tokens").sum(), pl.col("characters").sum())
+
+
+def tiers_or_all(names: Iterable[str]) -> list[str]:
+    """Return which of these sets are tiers; all, where none is."""
+    listed = list(names)
+    return [name for name in listed if name.startswith("tiers/")] or listed
 
 
 def sizes(frame: pl.DataFrame) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from data_pipeline.card.numbers import tiers_or_all
 from data_pipeline.exports.licences import UNKNOWN
 from utils.report.page import (
     Bar,
@@ -232,23 +233,23 @@ def _coverage(stats: Stats) -> list[Block]:
     found = stats["coverage"]
     if not found:
         return []
-    sets = list(stats["sets"])
+    sets = tiers_or_all(stats["sets"])
     columns = [
         Column(Text("node", "节点")),
         Column(_ROWS, "integer"),
         Column(_TOKENS, "integer"),
-        *(Column(name, "integer") for name in sets),
         Column(Text("wanted", "目标"), "integer"),
         Column(Text("short", "缺口"), "integer"),
+        *(Column(name.removeprefix("tiers/"), "integer") for name in sets),
     ]
     rows: list[list[Cell]] = [
         [
             _indented(node),
             node["rows"],
             node["tokens"],
-            *(node["by_set"].get(name, 0) for name in sets),
             node["wanted"],
             node["short"],
+            *(node["by_set"].get(name, 0) for name in sets),
         ]
         for node in found["nodes"]
     ]
@@ -270,7 +271,7 @@ _HOW = {"keyword": Text("by keyword", "按关键词"), "prototype": Text("by pro
 
 
 def _indented(node: Stats) -> Text:
-    space = "\u2003" * node["depth"]
+    space = "\u00a0" * (4 * node["depth"])
     return Text(space + (node["en"] or node["node"]), space + (node["zh"] or node["node"]))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from data_pipeline.card.config import CardConfig
-from data_pipeline.card.numbers import QUANTILES
+from data_pipeline.card.numbers import QUANTILES, tiers_or_all
 from data_pipeline.exports.licences import UNKNOWN, hugging_face_name
 from data_pipeline.exports.sets import file_stem
 from utils.report.numerals import numeral, percent
@@ -130,7 +130,7 @@ def _scores(stats: Stats) -> str:
     if not stats["scores"]:
         return ""
     head = ["score", "set", "language", "rows", "missing", "mean", *QUANTILES]
-    tiers = [name for name in stats["sets"] if name.startswith("tiers/")] or list(stats["sets"])
+    tiers = tiers_or_all(stats["sets"])
     rows = [
         [
             column,
@@ -190,21 +190,21 @@ def _coverage(stats: Stats) -> str:
     found = stats["coverage"]
     if not found:
         return ""
-    sets = list(stats["sets"])
+    sets = tiers_or_all(stats["sets"])
     rows = [
         [
             "\u2003" * node["depth"] + (node["en"] or node["zh"] or node["node"]),
             numeral(node["rows"]),
             numeral(node["tokens"]),
-            *(numeral(node["by_set"].get(name, 0)) for name in sets),
             numeral(node["wanted"]),
             numeral(node["short"]),
+            *(numeral(node["by_set"].get(name, 0)) for name in sets),
         ]
         for node in found["nodes"]
     ]
     mapped = ", ".join(f"{numeral(count)} by {how}" for how, count in found["mapped"].items()) or "none"
     words = f"Of {numeral(found['rows'])} rows {mapped}; {numeral(found['unmapped'])} belong to no node."
-    text = f"## Coverage\n\n{words}\n\n{_table(['node', 'rows', 'tokens', *sets, 'wanted', 'short'], rows)}"
+    text = f"## Coverage\n\n{words}\n\n{_table(['node', 'rows', 'tokens', 'wanted', 'short', *sets], rows)}"
     if found["unmapped_clusters"]:
         rest = [
             [one["cluster_name"], numeral(one["rows"]), numeral(one["tokens"])] for one in found["unmapped_clusters"]

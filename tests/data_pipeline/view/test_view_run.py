@@ -84,7 +84,7 @@ def test_only_some_rows_and_what_was_left_of_them(measured: Path, tmp_path: Path
         ("colour=cluster.clustre", "no column 'cluster.clustre' to colour by → nearest: cluster.cluster"),
         ("tier=nowhere", "nowhere"),
         ("method=umap", "umap-learn is not installed"),
-        ("attributes=.", "no attributes run"),
+        ("attributes=empty", "no attributes run"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_in_one_line(
@@ -97,7 +97,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(__import__("sys").modules, "umap", None)
-    (tmp_path / "file.txt").touch()
+    (tmp_path / "empty").mkdir()
     assert view(measured, tmp_path / "out" / "map", key) == 2
     assert message in capsys.readouterr().err
 
