@@ -28,6 +28,7 @@ _ALL = (
         "statistics, embeddings and clusters beside the rows",
     ),
     Stage("tier", f"{_PIPELINE}.tier.config:TierConfig", f"{_PIPELINE}.tier.run", "rows → SFT tiers and seeds"),
+    Stage("view", f"{_PIPELINE}.view.config:ViewConfig", f"{_PIPELINE}.view.run", "measured rows → a map to look at"),
     Stage(
         "candidates",
         f"{_PIPELINE}.candidates.config:CandidatesConfig",
@@ -44,6 +45,25 @@ _ALL = (
         f"{_PIPELINE}.evaluate.config:EvaluateConfig",
         f"{_PIPELINE}.evaluate.run",
         "models on held-out prompts, with intervals",
+    ),
+    Stage("card", f"{_PIPELINE}.card.config:CardConfig", f"{_PIPELINE}.card.run", "what is in a data set, and why"),
+    Stage(
+        "export",
+        f"{_PIPELINE}.exports.config:ExportConfig",
+        f"{_PIPELINE}.exports.run",
+        "rows of known licence → files of another trainer",
+    ),
+    Stage(
+        "import",
+        f"{_PIPELINE}.exports.config:ImportConfig",
+        f"{_PIPELINE}.exports.imports",
+        "files of another trainer → rows with ids",
+    ),
+    Stage(
+        "self-instruct",
+        f"{_PIPELINE}.self_instruct.config:SelfInstructConfig",
+        f"{_PIPELINE}.self_instruct.run",
+        "new instructions from seed tasks",
     ),
 )
 _INITIAL = (
@@ -65,6 +85,8 @@ def main(argv: list[str]) -> int:
     if verb not in verbs:
         mend = nearest(verb, verbs) or "posttrain --help lists them"
         return complain("", UserError(f"unknown verb {verb!r}", mend=mend))
+    if (verb, "--preview") in SUBCOMMANDS and "--preview" in rest:  # an option may stand anywhere
+        rest = ["--preview", *(word for word in rest if word != "--preview")]
     try:
         if rest and (verb, rest[0]) in SUBCOMMANDS:
             return _named(SUBCOMMANDS[verb, rest[0]])(rest[1:])
@@ -266,6 +288,10 @@ SUBCOMMANDS = {
     ("clean", "sample"): "cleaning.commands:sample",
     ("clean", "review"): "cleaning.commands:review",
     ("clean", "convert"): "cleaning.convert:run",
+    ("attributes", "fit"): "data_pipeline.scorers.commands:fit",
+    ("attributes", "score"): "data_pipeline.scorers.commands:score",
+    ("tier", "replay"): f"{_PIPELINE}.tier.replay:command",
+    ("self-instruct", "--preview"): "data_pipeline.self_instruct.forecast:preview",
 }
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {

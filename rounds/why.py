@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from data_pipeline.tier import story as tier_story
 from utils.errors import UserError
 from utils.runs.commit import read_json
 
@@ -190,7 +191,7 @@ def _evaluate(run: Path, row_id: str, _: Manifest) -> Iterator[Event]:
 _TELLERS: dict[str, Teller] = {
     "clean": _clean,
     "attributes": _attributes,
-    "tier": _decisions("tier"),
+    "tier": tier_story.tell,
     "candidates": _candidates,
     "judge": _judge,
     "pairs": _decisions("pairs"),

@@ -24,9 +24,14 @@ VERB_OF_FOLDER = {
     "pairs": "pairs",
     "evaluate": "evaluate",
     "rounds": "rounds",
+    "view": "view",
+    "self-instruct": "self-instruct",
+    "card": "card",
+    "export": "export",
 }
 POLICIES = sorted((CONFIGS / "cleaning" / "policies").rglob("*.yaml"))
-FILES = [file for file in sorted(CONFIGS.rglob("*.yaml")) if file not in POLICIES]
+TAG_RULES = sorted((CONFIGS / "attributes" / "tags").glob("*.yaml"))
+FILES = [file for file in sorted(CONFIGS.rglob("*.yaml")) if file not in POLICIES + TAG_RULES]
 
 
 def named(file: Path) -> str:
@@ -45,9 +50,9 @@ def header(file: Path) -> list[str]:
 
 def test_there_are_configs_and_no_other_kind_of_file() -> None:
     assert FILES
-    words = CONFIGS / "cleaning" / "blacklists"
+    homes = {".txt": CONFIGS / "cleaning" / "blacklists", ".md": CONFIGS / "attributes" / "rubrics"}
     others = [file for file in CONFIGS.rglob("*") if file.is_file() and file.suffix != ".yaml"]
-    assert not [named(file) for file in others if not (file.suffix == ".txt" and words in file.parents)]
+    assert not [named(file) for file in others if homes.get(file.suffix) not in file.parents]
 
 
 @pytest.mark.parametrize("file", FILES, ids=named)

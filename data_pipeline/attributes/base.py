@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import polars as pl
 import pyarrow as pa
+from pydantic import PrivateAttr
 
 from utils.runs.config import Name, StrictModel
 
@@ -24,6 +26,7 @@ class Attribute(Protocol):
 
     version: ClassVar[int]
     scope: ClassVar[Literal["rows", "all"]]
+    summarised: ClassVar[tuple[str, ...]]
 
     @property
     def key(self) -> str:
@@ -32,6 +35,20 @@ class Attribute(Protocol):
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of attributes that must be measured before."""
+
+    @property
+    def reads(self) -> list[Path]:
+        """What is read beside the rows: models, rubrics. Their content belongs to the run's key."""
+
+    @property
+    def leaves_host(self) -> str | None:
+        """Which data goes to which other host; None when it stays here."""
+
+    def placed(self, run: Path) -> Self:
+        """Return the attribute at work in a run directory."""
+
+    def summary(self, table: pl.DataFrame) -> dict[str, Any]:
+        """Return what the attribute's manifest says of all rows, by the columns in `summarised`."""
 
     def measure(self, rows: pl.DataFrame, given: Mapping[str, pa.Table], seed: int) -> pa.Table:
         """Return `id` and the attribute's columns, one row per row and in their order.
@@ -49,6 +66,28 @@ class AttributeKeys(StrictModel):
 
     name: Name | None = None
     """The folder below `attributes/`; by default the kind. Two attributes of one kind need two names."""
+    summarised: ClassVar[tuple[str, ...]] = ()
+    _run: Path | None = PrivateAttr(default=None)  # where paid answers and shared limits lie
+
+    @property
+    def reads(self) -> list[Path]:
+        """Nothing beside the rows."""
+        return []
+
+    @property
+    def leaves_host(self) -> str | None:
+        """No data leaves this host."""
+        return None
+
+    def placed(self, run: Path) -> Self:
+        """Return the attribute at work in a run directory: kinds that ask a model keep its answers there."""
+        placed = self.model_copy()
+        placed._run = run
+        return placed
+
+    def summary(self, table: pl.DataFrame) -> dict[str, Any]:
+        """Return nothing to say."""
+        return {}
 
 
 def as_table(frame: pl.DataFrame) -> pa.Table:

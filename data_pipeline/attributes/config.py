@@ -9,7 +9,18 @@ from pydantic import Field, model_validator
 
 from data_pipeline.attributes.base import Attribute
 from data_pipeline.attributes.kinds.cluster import Cluster
+from data_pipeline.attributes.kinds.diversity import Diversity
 from data_pipeline.attributes.kinds.embedding import Embedding
+from data_pipeline.attributes.kinds.endpoint_embedding import EndpointEmbedding
+from data_pipeline.attributes.kinds.ifd import Ifd
+from data_pipeline.attributes.kinds.judged import Judged
+from data_pipeline.attributes.kinds.keyword_tags import KeywordTags
+from data_pipeline.attributes.kinds.normalised_tags import NormalisedTags
+from data_pipeline.attributes.kinds.open_tags import OpenTags
+from data_pipeline.attributes.kinds.reward import Reward
+from data_pipeline.attributes.kinds.scorer import Scored
+from data_pipeline.attributes.kinds.semantic_duplicates import SemanticDuplicates
+from data_pipeline.attributes.kinds.sentence_embedding import SentenceEmbedding
 from data_pipeline.attributes.kinds.text_statistics import TextStatistics
 from utils.runs.config import Name, ParallelConfig, StrictModel
 
@@ -17,7 +28,18 @@ from utils.runs.config import Name, ParallelConfig, StrictModel
 AnyAttribute = Annotated[
     TextStatistics
     | Embedding
-    | Cluster,
+    | Cluster
+    | SemanticDuplicates
+    | Diversity
+    | KeywordTags
+    | OpenTags
+    | NormalisedTags
+    | Ifd
+    | SentenceEmbedding
+    | EndpointEmbedding
+    | Reward
+    | Scored
+    | Judged,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

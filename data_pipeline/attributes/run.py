@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_pipeline.attributes.base import Attribute
@@ -21,9 +23,10 @@ from utils.runs.directory import Run
 
 
 def inputs(config: AttributesConfig) -> list[Path]:
-    """Return what is read; a glob counts by its files."""
+    """Return what is read, models and rubrics too; a glob counts by its files."""
     given = config.input if isinstance(config.input, list) else [config.input]
-    return [path for one in given for path in ([one] if one.exists() else [file.path for file in find_files(one)])]
+    rows = [path for one in given for path in ([one] if one.exists() else [file.path for file in find_files(one)])]
+    return rows + [path for level in config.levels() for attribute in level for path in attribute.reads]
 
 
 def dry_run(config: AttributesConfig) -> dict[str, Any]:
@@ -35,6 +38,7 @@ def dry_run(config: AttributesConfig) -> dict[str, Any]:
         "partitions": len(tasks),
         "rows": None if None in rows else sum(rows),
         "order": [[attribute.key for attribute in level] for level in config.levels()],
+        "leaves_host": {a.key: a.leaves_host for level in config.levels() for a in level if a.leaves_host},
     }
 
 
@@ -63,7 +67,8 @@ def work(run: Run, config: AttributesConfig) -> dict[str, Any]:
 def _tasks(attribute: Attribute, config: AttributesConfig, readings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one task per part for an attribute of rows, one task over all parts for one that must see them all."""
     wanted = next(resolved(model) for model in config.attributes if model.key == attribute.key)
-    shared = {"attribute": wanted, "seed": config.seed}
+    whole = [model.key for model in config.attributes if model.scope == "all" and model.key in attribute.needs]
+    shared = {"attribute": wanted, "seed": config.seed, "whole": whole}
     if attribute.scope == "all" and readings:
         return [{**shared, "unit": f"{attribute.key}-all", "parts": list(range(len(readings))), "part": 0}]
     return [
@@ -80,9 +85,14 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
 
     """
     root = Path(task["root"])
-    attribute: Attribute = OneAttribute(attribute=task["attribute"]).attribute
+    attribute: Attribute = OneAttribute(attribute=task["attribute"]).attribute.placed(root)
     rows = load_rows(root, task["parts"])
-    given = {name: _measured(root, name, task["parts"]) for name in attribute.needs}
+    given = {
+        name: _of_rows(_measured(root, name, [0]), rows)
+        if name in task["whole"]
+        else _measured(root, name, task["parts"])
+        for name in attribute.needs
+    }
     table = attribute.measure(rows, given, task["seed"])
     if table["id"].to_pylist() != rows["id"].to_list():
         raise StageFailedError(f"{attribute.key} did not give one row per row", where=task["unit"])
@@ -97,8 +107,20 @@ def _part(name: str, number: int) -> str:
 
 
 def _measured(root: Path, name: str, parts: Sequence[int]) -> pa.Table:
-    """Return what an attribute of rows measured on these parts."""
+    """Return what an attribute measured on these parts; one that saw all rows at once has but the first."""
     return pa.concat_tables([read_parquet(root / _part(name, part)) for part in parts])
+
+
+def _of_rows(table: pa.Table, rows: pl.DataFrame) -> pa.Table:
+    """Return the lines of these rows; both are in the order of the input."""
+    return table.filter(pc.is_in(table["id"], pa.array(rows["id"].to_list(), pa.string())))
+
+
+def _summary(attribute: Attribute, parts: Sequence[Path]) -> dict[str, Any]:
+    columns = list(attribute.summarised)
+    if not columns or not parts:
+        return {}
+    return attribute.summary(pl.concat([pl.DataFrame(pl.from_arrow(read_parquet(part, columns))) for part in parts]))
 
 
 def _describe(run: Run, attribute: Attribute, seed: int, numbers: Sequence[int]) -> None:
@@ -115,5 +137,6 @@ def _describe(run: Run, attribute: Attribute, seed: int, numbers: Sequence[int])
         "rows": sum(pq.read_metadata(path).num_rows for path in parts),
         "columns": {field.name: str(field.type) for field in schemas[0]} if schemas else {},
         "parts": [path.name for path in parts],
+        "summary": _summary(attribute, parts),
     }
     replace_json(folder / "manifest.json", manifest)

@@ -4,71 +4,19 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from utils.runs.config import Name, RunConfig, StrictModel
+from data_pipeline.tier.choices import Band, Column, Decontaminate, Diversity, Floor, Quota, Seed, phased
+from utils.runs.config import RunConfig
 
-Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+\.[A-Za-z0-9_]+$")]
-
-
-class Floor(StrictModel):
-    """Rows below it are dropped."""
-
-    attribute: Column
-    """The measure, as `attribute.column`."""
-    minimum: float
-    """The smallest value that stays."""
+Control = Literal["random", "tokens", "lengths"]
+WrittenFormat = Literal["chat", "alpaca", "sharegpt", "data_list", "dolly", "prompt_completion"]
 
 
-class Band(StrictModel):
-    """A tier: a part of the rows by difficulty."""
-
-    name: Name
-    """The tier's name."""
-    quantiles: tuple[float, float] | None = None
-    """By rank: [0, 0.5] is the easier half. Equal values are ordered by the hash of the id, so sizes are exact."""
-    range: tuple[float | None, float | None] | None = None
-    """By value: from the first number (included) to the second (not included); null is no end."""
-
-    @model_validator(mode="after")
-    def _one_kind_in_order(self) -> Band:
-        if (self.quantiles is None) == (self.range is None):
-            raise ValueError("give either quantiles or range")
-        low, high = self.limits
-        if low >= high:
-            raise ValueError(f"{low} is not below {high}")
-        if self.quantiles and not (low >= 0 and high <= 1):
-            raise ValueError("quantiles are between 0 and 1")
-        return self
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Lower and upper limit, no end as infinity."""
-        low, high = self.quantiles or self.range or (None, None)
-        return (float("-inf") if low is None else low, float("inf") if high is None else high)
-
-
-class Seed(StrictModel):
-    """Prompts for preference data, taken out of a tier; no two seeds share a prompt family."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    name: Name
-    """The name of the file below `seeds/`."""
-    tier: Name = Field(alias="from")
-    """The tier the rows are taken from; written `from` in YAML."""
-    share: float | None = Field(default=None, gt=0, le=1)
-    """Part of the tier's rows, or"""
-    rows: int | None = Field(default=None, ge=1)
-    """their number. Families are taken whole, so the last may exceed it; fewer when the tier has no more."""
-
-    @model_validator(mode="after")
-    def _one_measure(self) -> Seed:
-        if (self.share is None) == (self.rows is None):
-            raise ValueError("give either share or rows")
-        return self
+def _bands(value: Any) -> Any:
+    return phased() if value == "phased" else value
 
 
 class TierConfig(RunConfig):
@@ -82,18 +30,32 @@ class TierConfig(RunConfig):
     """The column that is the text, for tables."""
     attributes: Path
     """The finished attributes run over the same rows."""
+    tokens: Column | None = None
+    """What counts as a row's tokens; by default words and characters of Chinese, Japanese and Korean, by estimate."""
+    families: float | None = Field(default=0.7, gt=0, le=1)
+    """Prompts this alike (Jaccard of 3-grams of characters, numbers equal) are one family; null: equal ones."""
+    decontaminate: Decontaminate | None = None
+    """Evaluations whose prompts may be in no tier, seed or held-out part."""
     floor: tuple[Floor, ...] = ()
     """Minimum of named measures."""
     difficulty: Column
     """What orders the tiers. No score is hidden: `text_statistics.tokens_estimate` is length, no more."""
-    bands: list[Band] = Field(min_length=1)
-    """The tiers; a row in none of them is dropped."""
+    bands: Annotated[list[Band], BeforeValidator(_bands)] = Field(min_length=1)
+    """The tiers; a row in none of them is dropped. `phased` is PhasedSFT's three, for difficulties from 1 to 5."""
     per_language: bool = True
     """Quantiles are taken in each language by itself."""
+    diversity: Diversity = Diversity()
+    """Which rows of a tier come first, and how alike two of them may be."""
+    quotas: tuple[Quota, ...] = ()
+    """How much of every tier may be of one language, source or tag."""
     held_out: float = Field(default=0.0, ge=0, lt=1)
-    """Share of prompt families kept for evaluation, split off before anything else looks at the rows."""
+    """Share of prompt families kept for evaluation, split off before any measure is looked at."""
     seeds: tuple[Seed, ...] = ()
-    """Preference seeds, in the order of the rounds."""
+    """Preference seeds, in the order of the rounds; they are taken out of the tiers that are left by all the above."""
+    controls: tuple[Control, ...] = ()
+    """Chance selections beside every tier: as many rows, as many tokens, or the same lengths."""
+    jsonl: tuple[WrittenFormat, ...] = ("chat",)
+    """Formats in which tiers and controls are written beside the Parquet."""
     quarantine_limit: float = Field(default=0.01, ge=0, le=1)
     """Share of rows without attributes above which the exit code is 3."""
 
@@ -117,7 +79,23 @@ class TierConfig(RunConfig):
                 raise ValueError(f"the bands {one.name!r} and {other.name!r} overlap")
         return self
 
+    @model_validator(mode="after")
+    def _shares_have_a_whole(self) -> TierConfig:
+        unlimited = [band.name for band in self.bands if band.rows is None and band.tokens is None]
+        if unlimited and (by := [quota.by for quota in self.quotas if quota.share is not None]):
+            raise ValueError(f"a share by {by[0]} is of the tier's budget: give {unlimited[0]!r} rows or tokens")
+        if twice := [quota.by for n, quota in enumerate(self.quotas) if quota.by in [q.by for q in self.quotas[:n]]]:
+            raise ValueError(f"two quotas by {twice[0]}")
+        return self
+
+    @property
+    def numbers(self) -> list[str]:
+        """The measures that must be numbers, each once."""
+        named = [self.difficulty, *(floor.attribute for floor in self.floor), *self.diversity.first]
+        return list(dict.fromkeys([*named, *([self.tokens] if self.tokens else [])]))
+
     @property
     def columns(self) -> list[str]:
         """The measures that are asked for, each once."""
-        return list(dict.fromkeys([self.difficulty, *(floor.attribute for floor in self.floor)]))
+        others = [self.diversity.cluster, *(quota.by for quota in self.quotas), *(seed.spread for seed in self.seeds)]
+        return list(dict.fromkeys([*self.numbers, *(name for name in others if name and "." in name)]))

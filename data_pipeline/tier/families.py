@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+_SIZE = 3  # characters in a shingle: one that is changed in a short prompt spoils three shingles, not five
+
 
 def prompt_families(rows: pl.DataFrame) -> pl.Series:
     """Return the family of every row: rows that ask the same share one, whatever the answer.
@@ -22,11 +24,36 @@ def prompt_families(rows: pl.DataFrame) -> pl.Series:
         32 hex digits per row: BLAKE2b-128 of the normalised prompt.
 
     """
-    asked = pl.DataFrame(
-        {"text": [_asked(messages) for messages in rows["messages"].to_list()]}, schema={"text": pl.String}
-    )
-    texts = asked.select(pl.col("text").pipe(folded))["text"].to_list()
-    return pl.Series("family", [_blake2b(text, 16).hex() for text in texts], dtype=pl.String)
+    return hashed(folded_texts(asked_in(rows)))
+
+
+def near_families(texts: pl.DataFrame, similarity: float) -> pl.DataFrame:
+    """Join families whose prompts are near-copies of each other, also by way of a third.
+
+    Near are prompts whose 3-grams of characters have at least this Jaccard similarity (MinHash, then verified) and
+    whose numbers are the same: a template with another number is another question.
+
+    Args:
+        texts: `family, text`: every family once with its normalised prompt.
+        similarity: the least Jaccard similarity.
+
+    Returns:
+        `family, joined`: the smallest family of those that belong together, in the order of `family`.
+
+    """
+    from cleaning.duplicates.config import Near
+    from cleaning.duplicates.in_memory import near_duplicates
+
+    ordered = texts.sort("family")  # so that nothing depends on the order of the rows
+    settings = Near(threshold=similarity, size=_SIZE, unit="character")
+    found = near_duplicates(ordered["text"].to_arrow(), settings)
+    grouped = ordered.select("family", label=pl.Series(found.labels), numbers=numbers_in(ordered["text"]))
+    return grouped.select("family", joined=pl.col("family").first().over("label", "numbers"))
+
+
+def asked_in(rows: pl.DataFrame) -> pl.Series:
+    """Return the prompt of every row as it stands."""
+    return pl.Series("text", [_asked(messages) for messages in rows["messages"].to_list()], dtype=pl.String)
 
 
 def _asked(messages: Sequence[Mapping[str, str]]) -> str:
@@ -36,10 +63,26 @@ def _asked(messages: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(asked or [message["content"] for message in messages])
 
 
+def folded_texts(texts: pl.Series) -> pl.Series:
+    """Return texts with `folded` applied."""
+    return pl.DataFrame({"text": texts}).select(pl.col("text").pipe(folded))["text"]
+
+
 def folded(text: pl.Expr) -> pl.Expr:
     """Return the expression that folds width, case, punctuation and blanks; a text of nothing else stays as it is."""
     plain = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[\p{P}\s]+", " ").str.strip_chars()
     return pl.when(plain.str.len_bytes() > 0).then(plain).otherwise(text)
+
+
+def numbers_in(texts: pl.Series) -> pl.Series:
+    """Return the numbers in each text in their order, joined by blanks."""
+    frame = pl.DataFrame({"text": texts})
+    return frame.select(pl.col("text").str.extract_all(r"\p{Nd}+").list.join(" "))["text"]
+
+
+def hashed(texts: pl.Series) -> pl.Series:
+    """Return 32 hex digits per text: BLAKE2b-128."""
+    return pl.Series("family", [_blake2b(text, 16).hex() for text in texts], dtype=pl.String)
 
 
 def lots(keys: pl.Series, seed: int, purpose: str) -> pl.Series:

@@ -26,6 +26,8 @@ GENERATION_MARKER = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 INVISIBLE = re.compile("[\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Zero-width and bidirectional controls. The joiners U+200C and U+200D stay: emoji and several scripts need them."""
 
+_PLACE = "\ue000answer\ue001"  # stands where an answer will; private-use characters, which no template looks for
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -107,6 +109,25 @@ class ChatTemplate:
             )
         ids, starts = self._encode(text[: spans[-1][1]], borders=[len(asked)])
         border = sum(start < len(asked) for start in starts)
+        return ids[:border], ids[border:]
+
+    def content(self, prompt: Sequence[Message], answer: str) -> tuple[list[int], list[int]]:
+        """Token ids of all that stands before an answer's content, and of the content alone, without its end token.
+
+        Needs no generation markers. Blanks around the content are left out, because templates differ in them; what a
+        template puts before the content (an empty `<think>` block) belongs to the first part.
+
+        Raises:
+            UserError: the template leaves the answer out.
+
+        """
+        from utils.data.records import Message
+
+        before, found, _ = self._render([*prompt, Message("assistant", _PLACE)])[0].rpartition(_PLACE)
+        if not found:
+            raise UserError("the chat template leaves out what the assistant says", where=self.where)
+        ids, starts = self._encode(before + self.neutral(answer).strip(), borders=[len(before)])
+        border = sum(start < len(before) for start in starts)
         return ids[:border], ids[border:]
 
     def document(self, text: str) -> Rendered:

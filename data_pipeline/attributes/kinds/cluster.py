@@ -1,4 +1,4 @@
-"""Clusters of an embedding by MiniBatchKMeans, each named by the terms that set it apart."""
+"""Clusters of an embedding by MiniBatchKMeans, each named by the terms, and the tag, that set it apart."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from data_pipeline.attributes.kinds.embedding import normalised, vectors_of
 
 _SAMPLE = 200  # rows of a cluster, and
 _BEGINNING = 400  # characters of a row that its name is taken from
+_TAG_SHARE = 0.2  # of a cluster's rows have the tag that it is named by
 _TERM = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]{2,}|[^\W\d_\u3400-\u4dbf\u4e00-\u9fff]{3,}")
 
 
@@ -38,6 +39,8 @@ class Cluster(AttributeKeys):
     """Number of clusters; by default √(rows ÷ 2)."""
     terms: int = Field(default=3, ge=1)
     """Terms in a cluster's name."""
+    tags: str | None = None
+    """Name of an attribute with a column `tags`: the most telling one begins the cluster's name, `code/python·list`."""
 
     @property
     def key(self) -> str:
@@ -46,8 +49,8 @@ class Cluster(AttributeKeys):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The embedding."""
-        return (self.embedding,)
+        """The embedding, and the tags where they are named."""
+        return (self.embedding, self.tags) if self.tags else (self.embedding,)
 
     def measure(self, rows: pl.DataFrame, given: Mapping[str, pa.Table], seed: int) -> pa.Table:
         """Return `id, cluster, cluster_name, similarity`, one row per row."""
@@ -57,6 +60,9 @@ class Cluster(AttributeKeys):
         labels, similarity = kmeans(vectors[order], self.k or default_k(len(vectors)), seed)
         texts = embedded[order].select(text_of().pipe(normalised).str.head(_BEGINNING))["messages"].to_list()
         names = cluster_names(texts, labels, self.terms)
+        if self.tags:
+            tags = pl.Series(given[self.tags]["tags"].to_pylist(), dtype=pl.List(pl.String))
+            names = with_tags(names, tags.filter(pl.Series(valid)).gather(order).to_list(), labels)
         found = pl.DataFrame(
             {
                 "id": embedded[order]["id"],
@@ -120,6 +126,22 @@ def cluster_names(texts: Sequence[str], labels: Sequence[int] | np.ndarray, term
         weight = {term: n / rows[label] * math.log1p(total / anywhere[term]) for term, n in held.items()}
         names[label] = "·".join(_apart(sorted(weight, key=lambda term: (-weight[term], term)), terms)) or "–"
     return names
+
+
+def with_tags(names: Mapping[int, str], tags: Sequence[Sequence[str] | None], labels: np.ndarray) -> dict[int, str]:
+    """Return `tag/terms` for each cluster: the weightiest tag, as for terms, that a fifth of its rows have."""
+    rows: Counter[int] = Counter(map(int, labels))
+    holding: dict[int, Counter[str]] = {}
+    for some, label in zip(tags, map(int, labels), strict=True):
+        holding.setdefault(label, Counter()).update(set(some or ()))
+    anywhere = sum(holding.values(), Counter())
+    named = {}
+    for label, name in names.items():
+        held = {tag: n for tag, n in holding[label].items() if n / rows[label] >= _TAG_SHARE}
+        weight = {tag: n / rows[label] * math.log1p(len(labels) / anywhere[tag]) for tag, n in held.items()}
+        first = sorted(weight, key=lambda tag: (-weight[tag], tag))[:1]
+        named[label] = "/".join([*first, name])
+    return named
 
 
 def terms_in(text: str) -> set[str]:

@@ -57,7 +57,7 @@ class Embedding(AttributeKeys):
         cut = texts.select((pl.col("text").str.len_chars().cast(pl.Int64) - self.max_characters).clip(0))["text"]
         columns = [
             pa.array(rows["id"].to_list(), pa.string()),
-            _vector_column(vectors),
+            vector_column(vectors),
             pa.array(cut.to_list(), pa.int64()),
         ]
         return pa.table(columns, names=["id", "embedding", "characters_cut"])
@@ -125,7 +125,8 @@ def mixed(values: np.ndarray) -> np.ndarray:
     return values ^ (values >> np.uint64(31))
 
 
-def _vector_column(vectors: np.ndarray) -> pa.Array:
+def vector_column(vectors: np.ndarray) -> pa.Array:
+    """Return float32 vectors [rows, dimensions] as a float16 column; null where a vector is all 0."""
     empty = ~vectors.any(axis=1)
     flat = pa.array(vectors.astype(np.float16).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1], mask=pa.array(empty))

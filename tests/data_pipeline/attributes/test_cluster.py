@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from data_pipeline.attributes.kinds.cluster import Cluster, cluster_names, default_k, kmeans, terms_in
+from data_pipeline.attributes.kinds.cluster import Cluster, cluster_names, default_k, kmeans, terms_in, with_tags
 from data_pipeline.attributes.kinds.embedding import Embedding
 from utils.errors import UserError
 
@@ -91,3 +91,23 @@ def test_names_by_hand() -> None:
 def test_overlapping_pairs_do_not_fill_a_name() -> None:
     assert cluster_names(["机器学习"], [0], terms=3) == {0: "器学"}
     assert cluster_names(["1 2"], [0], terms=3) == {0: "–"}
+
+
+def test_names_begin_with_the_telling_tag() -> None:
+    # cluster 0: "code" in 3 of 4 rows, 0.75·log(1+8/3) = 0.97; "listing" in all, but everywhere, 1·log(1+8/8) = 0.69.
+    tags = [["code", "listing"]] * 3 + [["listing"]] + [["listing"]] * 3 + [["listing", "maths"]]
+    named = with_tags({0: "a·b", 1: "c"}, tags, np.array([0] * 4 + [1] * 4))
+    assert named == {0: "code/a·b", 1: "listing/c"}
+    assert with_tags({0: "a"}, [None, [], [], [], [], ["rare"]], np.zeros(6, dtype=np.int64)) == {0: "a"}
+
+
+def test_a_cluster_named_by_tags_needs_them() -> None:
+    assert Cluster(tags="keyword_tags").needs == ("embedding", "keyword_tags")
+    frame = rows()
+    given = {
+        "embedding": Embedding().measure(frame, {}, 1),
+        "kinds": pa.table({"tags": [["poetry"]] * 16 + [["baking"]] * 16 + [[]]}),
+    }
+    found = Cluster(k=2, tags="kinds").measure(frame, given, 1)["cluster_name"].to_pylist()
+    assert [name.partition("/")[0] for name in (found[0], found[20])] == ["poetry", "baking"]
+    assert found[32] is None

@@ -7,7 +7,7 @@ import hashlib
 import polars as pl
 import pytest
 
-from data_pipeline.tier.families import lots, prompt_families
+from data_pipeline.tier.families import folded_texts, hashed, lots, near_families, prompt_families
 
 TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 
@@ -53,3 +53,32 @@ def test_lots_are_even_and_differ_by_purpose_and_seed() -> None:
     assert (drawn < 0.25).mean() == pytest.approx(0.25, abs=0.03)
     assert drawn.to_list() != lots(keys, 1, "b").to_list()
     assert drawn.to_list() != lots(keys, 2, "a").to_list()
+
+
+def joined(*texts: str, similarity: float = 0.7) -> list[int]:
+    """Return the group of each text, numbered as they come."""
+    frame = pl.DataFrame({"family": hashed(folded_texts(pl.Series(texts))), "text": folded_texts(pl.Series(texts))})
+    found = near_families(frame.unique("family"), similarity)
+    groups = frame.join(found, on="family", how="left", maintain_order="left")["joined"].to_list()
+    return [list(dict.fromkeys(groups)).index(group) for group in groups]
+
+
+ROW = "请用通俗的语言向一位中学生解释什么是光合作用以及它为什么重要"
+LINE = "Explain to a student of twelve what photosynthesis is and why it matters to us"
+
+
+def test_near_copies_are_one_family_in_both_languages() -> None:
+    copies = [ROW, ROW.replace("一位", "一个"), ROW + "。", LINE, LINE.replace("matters", "is vital"), f"please {LINE}"]
+    assert joined(*copies, "请写一首关于春天的诗", "Write a poem about spring") == [0, 0, 0, 1, 1, 1, 2, 3]
+
+
+def test_another_number_is_another_family() -> None:
+    asked = "How many apples are left of {} when you give three of them to your sister?"
+    assert joined(asked.format(12), asked.format(13), asked.format(12).lower()) == [0, 1, 0]
+
+
+def test_near_families_do_not_depend_on_order_and_are_named_by_a_member() -> None:
+    frame = pl.DataFrame({"family": ["c", "a", "b"], "text": [LINE, f"{LINE} now", "something else altogether"]})
+    found = near_families(frame, 0.7)
+    assert found.rows() == [("a", "a"), ("b", "b"), ("c", "a")]
+    assert near_families(frame.reverse(), 0.7).equals(found)

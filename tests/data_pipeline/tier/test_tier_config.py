@@ -29,6 +29,15 @@ GOOD = [
         ("seeds=[{name: s, from: easy}]", "either share or rows"),
         ("difficulty=hard", "difficulty"),
         ("held_out=1", "held_out"),
+        ("quotas=[{by: lang, share: {zh: 0.5}}]", "give 'easy' rows or tokens"),
+        ("quotas=[{by: lang, rows: {zh: 5}}, {by: lang, rows: {en: 5}}]", "two quotas by lang"),
+        ("quotas=[{by: lang}]", "one of share, rows or tokens"),
+        ("quotas=[{by: language, rows: {zh: 5}}]", "quotas"),
+        ("diversity={cluster: c.cluster}", "cluster_rows or cluster_tokens"),
+        ("bands=[{name: a, quantiles: [0, 1], rows: 5, tokens: 5}]", "either rows or tokens"),
+        ("decontaminate={files: [], ngram: 8}", "files"),
+        ("decontaminate={files: [a], ngram: 7}", "ngram"),
+        ("jsonl=[trl_preference]", "jsonl"),
     ],
 )
 def test_bad_configs_are_refused(override: str, message: str) -> None:

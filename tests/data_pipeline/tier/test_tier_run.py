@@ -138,3 +138,88 @@ def test_dry_run_shows_the_sizes(measured: Path, tmp_path: Path, capsys: pytest.
     shown = json.loads(capsys.readouterr().out)
     assert shown["into"] == {"seeds/round-1": 15, "seeds/round-2": 5, "tiers/long": 25, "tiers/short": 15}
     assert not (tmp_path / "run").exists()
+
+
+FULL = [
+    "controls=[random, tokens]",
+    "jsonl=[chat, alpaca, data_list]",
+    "quotas=[{by: lang, rows: {zh: 9, en: 4}}]",
+    "bands=[{name: short, quantiles: [0, 0.5], rows: 14}, {name: long, quantiles: [0.5, 1]}]",
+]
+
+
+@pytest.fixture(scope="module")
+def full(measured: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with everything, over rows of which two repeat a prompt of an evaluation."""
+    folder = tmp_path_factory.mktemp("full")
+    (folder / "evaluation.jsonl").write_text('{"question": "请数到 7！"}\n{"question": "请数到41"}\n', encoding="utf-8")
+    evaluation = f"decontaminate={{files: [{folder / 'evaluation.jsonl'}], similarity_unspaced: 1}}"
+    code, run = tiered(write(folder / "rows.jsonl", range(60)), measured, folder / "run", *FULL, evaluation)
+    assert code == 0
+    return run
+
+
+def test_rows_of_an_evaluation_are_nowhere_and_why_tells(full: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    counts = read_json(full / "manifest.json")["counts"]
+    assert counts["by_reason"]["evaluation_prompt:exact"] == 2
+    assert counts["in"] == counts["kept"] + counts["dropped"] + counts["quarantined"] == 60
+    files = [path for path in full.rglob("*.parquet") if path.parent.name in {"tiers", "seeds", "controls"}]
+    held = {row["id"] for path in files for row in read_parquet(path, ["id"]).to_pylist()}
+    assert len(held) > 30
+    assert not {f"{7:032x}", f"{41:032x}"} & held
+    assert cli.main(["why", f"{7:032x}", "--run", str(full), "--json"]) == 0
+    (event,) = [event for event in json.loads(capsys.readouterr().out) if event["stage"] == "tier"]
+    assert (event["what"], event["reasons"]) == ("dropped", ["evaluation_prompt:exact"])
+    assert (event["repeats"], event["of"]) == ("请数到 7！", "evaluation.jsonl row 0")
+
+
+def test_controls_and_formats_lie_beside_the_tiers(full: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    account = read_json(full / "tiers.json")
+    for name, target in account["into"].items():
+        assert read_parquet(full / f"{name}.parquet").num_rows == target["rows"]
+    assert account["into"]["controls/long-random"]["rows"] == account["into"]["tiers/long"]["rows"]
+    quota = next(one for one in account["tiers"]["short"]["quotas"] if one["value"] == "en")
+    assert (quota["wanted"], quota["had"], quota["taken"], quota["short"]) == (4, 0, 0, 4)
+    tier = list(iter_records(full / "tiers/short.parquet"))
+    for kind in ("alpaca", "data_list"):
+        again = list(iter_records(full / f"formats/{kind}/tiers/short.jsonl"))
+        assert [(one.id, one.messages) for one in again] == [(one.id, one.messages) for one in tier]
+    everything = {record.id for record in iter_records(full)}  # a reader of the run reads its tiers, once
+    assert len(everything) == sum(1 for _ in iter_records(full))
+    control = read_parquet(full / "controls/members.parquet").to_pylist()[0]
+    assert cli.main(["why", control["id"], "--run", str(full), "--json"]) == 0
+    assert control["control"] in json.loads(capsys.readouterr().out)[0]["controls"]
+
+
+def test_a_replay_tells_what_moves_and_reads_nothing_again(full: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sources = list(full.parent.glob("*.jsonl"))
+    texts = {path: path.read_bytes() for path in sources}
+    for path in sources:
+        path.unlink()
+    try:
+        assert cli.main(["tier", "replay", str(full), "--json", "--set", "seed=42"]) == 0
+        same = json.loads(capsys.readouterr().out)["places"]
+        assert all(row["gained"] == row["lost"] == 0 for row in same)
+        assert {row["place"] for row in same} >= {"tiers/short", "tiers/long", "dropped", "held_out"}
+        floor = "floor=[{attribute: text_statistics.answer_characters, minimum: 50}]"
+        assert cli.main(["tier", "replay", str(full), "--json", "--set", floor]) == 0
+    finally:
+        for path, text in texts.items():
+            path.write_bytes(text)
+    told = json.loads(capsys.readouterr().out)
+    moved = read_parquet(told["changes"]).to_pylist()
+    held_out = {row["id"] for row in read_parquet(full / "held_out.parquet", ["id"]).to_pylist()}
+    # Row n answers with n + 1 characters: all below 49 that were kept and are not held out are lost.
+    kept = {d["id"] for d in decisions(full) if d["status"] == "kept"} - held_out
+    lost = {row["id"] for row in moved if row["after"] == "dropped"}
+    assert {one for one in kept if int(one, 16) < 49} <= lost
+    (dropped,) = [row for row in told["places"] if row["place"] == "dropped"]
+    assert dropped["rows_now"] - dropped["rows"] == dropped["gained"] - dropped["lost"]
+    assert dropped["gained"] == len(lost)
+
+
+def test_a_replay_of_what_was_read_is_refused(full: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["tier", "replay", str(full), "--set", "families=0.5"]) == 2
+    assert "families decides what is read: it cannot be replayed" in capsys.readouterr().err
+    assert cli.main(["tier", "replay", str(tmp_path)]) == 2
+    assert "no finished tier run there" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Rows that mean the same: the search over an embedding, and what each pair is."""

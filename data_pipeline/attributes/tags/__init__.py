@@ -1,0 +1,1 @@
+"""Tags of rows: keyword rules, and the normalisation of open tags."""

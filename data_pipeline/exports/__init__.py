@@ -1,0 +1,1 @@
+"""Rows and pairs in the forms that other trainers read, and from those forms back."""

@@ -1,0 +1,1 @@
+"""New instructions from seed tasks: sampled, asked for, parsed, filtered, answered, verified; the pool grows."""

@@ -1,0 +1,1 @@
+from tests.support.tiny import tiny_model  # noqa: F401
