@@ -1,4 +1,7 @@
-"""The config of a whole post-training: what the rows are, where the model starts, what each round does."""
+"""The config of a whole post-training: what the rows are, where the model starts, what each round does.
+
+Without rounds it is the production of data alone.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class Start(StrictModel):
 
 
 class RoundsConfig(RunConfig):
-    """`posttrain rounds`: cleaned rows → tiers → rounds of SFT and DPO → a report."""
+    """`posttrain rounds`: cleaned rows → tiers, a map and a card of them → rounds of SFT and DPO → a report."""
 
     profile: Name | None = None
     """A shipped config, `configs/rounds/<profile>.yaml`, whose keys stand under this file's own."""
@@ -54,11 +57,16 @@ class RoundsConfig(RunConfig):
     """A finished cleaning run, or clean rows in any format. Without it: what `clean` makes."""
     attributes: Keys = Field(default_factory=dict)
     tier: Keys = Field(default_factory=dict)
-    start: Start
+    view: Keys | None = None
+    """Keys of `posttrain view`; without them no map is drawn. `{}` draws one by its defaults."""
+    card: Keys | None = None
+    """Keys of `posttrain card`; without them no card is written."""
+    start: Start | None = None
+    """Needed by rounds."""
     every_round: Round = Round()
     """Keys that all rounds share."""
-    rounds: list[Round] = Field(min_length=1)
-    """One entry a round: the keys in which it differs."""
+    rounds: list[Round]
+    """One entry a round: the keys in which it differs. `[]` makes the data and trains nothing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -75,6 +83,12 @@ class RoundsConfig(RunConfig):
     def _rows_from_somewhere(self) -> RoundsConfig:
         if (self.rows is None) == (self.clean is None):
             raise ValueError("give one of rows (clean already) and clean (keys of posttrain clean)")
+        return self
+
+    @model_validator(mode="after")
+    def _rounds_start_somewhere(self) -> RoundsConfig:
+        if self.rounds and self.start is None:
+            raise ValueError("rounds need start.model or start.tiny_model")
         return self
 
 

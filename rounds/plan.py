@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rounds.config import Keys, Round, RoundsConfig, merged
+from rounds.config import Keys, Round, RoundsConfig, Start, merged
 from utils.errors import UserError
 
 ORDER = ("sft", "candidates", "judge", "pairs", "dpo", "evaluate")
@@ -55,7 +55,8 @@ def plan(config: RoundsConfig) -> list[Step]:
     """Return the steps in an order in which they can run."""
     names: dict[str, str] = {}
     steps = list(_data_steps(config, names))
-    steps += _start_steps(config, names)
+    if config.start is not None:
+        steps += _start_steps(config.start, config.seed, names)
     for number, own in enumerate(config.rounds, start=1):
         steps += _round_steps(number, merged_round(config.every_round, own), config.seed, names)
     return steps
@@ -78,13 +79,19 @@ def _data_steps(config: RoundsConfig, names: dict[str, str]) -> Iterator[Step]:
     yield _step("attributes", "attributes", attributes, names)
     tier = {"seed": config.seed, "input": "{rows}", "attributes": "{attributes}", **config.tier}
     yield _step("tier", "tier", tier, names)
+    if config.view is not None:
+        seen = {"seed": config.seed, "attributes": "{attributes}", "tier": "{tier}", **config.view}
+        yield _step("view", "view", seen, names)
+    if config.card is not None:
+        told = {"seed": config.seed, "input": "{tier}", "attributes": "{attributes}", **config.card}
+        yield _step("card", "card", told, names)
 
 
-def _start_steps(config: RoundsConfig, names: dict[str, str]) -> Iterator[Step]:
-    if config.start.tiny_model is None:
-        names["start"] = str(config.start.model)
+def _start_steps(start: Start, seed: int, names: dict[str, str]) -> Iterator[Step]:
+    if start.tiny_model is None:
+        names["start"] = str(start.model)
     else:
-        keys = {"seed": config.seed, "input": ["{rows}"], **config.start.tiny_model}
+        keys = {"seed": seed, "input": ["{rows}"], **start.tiny_model}
         yield _step("start", "init tiny-model", keys, names)
     names["previous"] = names["start"]
 

@@ -25,6 +25,7 @@ from utils.report.page import (
     Link,
     Measure,
     Paragraph,
+    Picture,
     Point,
     Section,
     Series,
@@ -37,25 +38,31 @@ from utils.runs.directory import Run
 
 _EXAMPLES = 8
 _LONGEST_ANSWER = 400
+_PAGES = ("report.html", "map.html", "card.html", "manifest.json")
 
 
 def draw(run: Run, config: RoundsConfig, manifest: dict[str, Any]) -> None:
     """Write `report.html`."""
     places = step_places(run.path)
+    trained = [_result(models(places), config.seed), _rounds(places), _training(places)] if config.rounds else []
     sections = [
-        _result(models(places), config.seed),
-        _rounds(places),
-        _training(places),
-        _data(places),
-        _answers(places),
+        *trained,
+        _data(run.path, places),
+        *([_answers(places)] if trained else []),
         _steps(run.path, places),
         _next(run.path, places),
     ]
-    title = Text(f"Post-training: {config.name or run.path.name}", f"后训练：{config.name or run.path.name}")
-    when = f"{manifest['finished']} · {len(config.rounds)}"
-    subtitle = Text(f"{when} rounds of SFT and DPO", f"{when} 轮 SFT 与 DPO")
+    title, what = _titles(config.name or run.path.name, len(config.rounds))
+    subtitle = Text(f"{manifest['finished']} · {what.en}", f"{manifest['finished']} · {what.zh}")
     with run.replaced_file("report.html") as temporary:
         temporary.write_text(render_page(title, subtitle=subtitle, sections=sections), encoding="utf-8")
+
+
+def _titles(name: str, rounds: int) -> tuple[Text, Text]:
+    if not rounds:
+        return Text(f"Data: {name}", f"数据：{name}"), Text("no rounds: data alone", "无训练轮次：仅数据")
+    what = Text(f"{rounds} rounds of SFT and DPO", f"{rounds} 轮 SFT 与 DPO")
+    return Text(f"Post-training: {name}", f"后训练：{name}"), what
 
 
 def _share(model: Numbers) -> Measure | None:
@@ -194,7 +201,7 @@ def _curves(places: dict[str, Path], verb: str, key: str, title: Text) -> LineCh
     return LineChart(series, title, x_label=Text("step", "步"))
 
 
-def _data(places: dict[str, Path]) -> Section:
+def _data(root: Path, places: dict[str, Path]) -> Section:
     cleaned = counts(places.get("clean"))
     blocks: list[Any] = []
     if cleaned:
@@ -213,6 +220,10 @@ def _data(places: dict[str, Path]) -> Section:
     blocks.append(
         BarList(where, total=sum(bar.count for bar in where), caption=Text("Where clean rows went", "干净行的去向"))
     )
+    if "view" in places:
+        page = Link(Text("Open the map", "打开地图"), (places["view"] / "map.html").relative_to(root).as_posix())
+        caption = Text("Every measured row, near to what is like it.", "每个点是一行数据，相似者相邻。")
+        blocks.append(Picture((places["view"] / "map.png").read_bytes(), caption, page))
     return Section(Text("The data", "数据"), blocks)
 
 
@@ -255,9 +266,8 @@ def _step_row(place: Path) -> Iterator[Any]:
 
 
 def _link(root: Path, place: Path) -> Link:
-    """Return a link to the step's own report, or else to its manifest."""
-    page = place / "report.html"
-    path = page if page.exists() else place / "manifest.json"
+    """Return a link to the step's own page, or else to its manifest."""
+    path = next(path for name in _PAGES if (path := place / name).exists())
     return Link(path.name, path.relative_to(root).as_posix())
 
 

@@ -47,8 +47,12 @@ def key_parts(config: RoundsConfig) -> dict[str, str]:
 def dry_run(config: RoundsConfig) -> dict[str, Any]:
     """Return the plan: each step, what it needs, where it goes, whether it is done."""
     steps = plan(config)
-    places = addresses(steps, check(steps), config.output)
-    return {"plan": [_shown(step, places, config.output) for step in steps]}
+    facts = check(steps)
+    places = addresses(steps, facts, config.output)
+    shown: dict[str, Any] = {"plan": [_shown(step, places, config.output) for step in steps]}
+    if facts.leaves_host:
+        shown["leaves_host"] = facts.leaves_host
+    return shown
 
 
 def _shown(step: Step, places: dict[str, Path], root: Path) -> dict[str, Any]:
@@ -97,12 +101,14 @@ class Facts:
         code: hash of the code of each verb.
         configs: each step's resolved config, without what decides only where and how fast.
         outside: for each step, the existing files and folders it reads that no step makes.
+        leaves_host: for each step that asks a model, which data goes to which other host.
 
     """
 
     code: dict[str, str]
     configs: dict[str, Any]
     outside: dict[str, list[Path]]
+    leaves_host: dict[str, dict[str, str]]
 
 
 def check(steps: list[Step]) -> Facts:
@@ -129,7 +135,9 @@ def _checked(wanted: str) -> Facts:
     if done.returncode:
         raise StageFailedError(f"posttrain check failed: {done.stderr.strip()[-500:]}")
     found = json.loads(done.stdout)
-    return Facts(found["code"], found["configs"], {name: _existing(paths) for name, paths in found["paths"].items()})
+    outside = {name: _existing(paths) for name, paths in found["paths"].items()}
+    leaves = {name: said for name, said in found["leaves_host"].items() if said is not None}
+    return Facts(found["code"], found["configs"], outside, leaves)
 
 
 def _existing(paths: list[str]) -> list[Path]:

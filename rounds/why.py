@@ -19,7 +19,7 @@ Manifest = dict[str, Any]
 Teller = Callable[[Path, str, Manifest], Iterator[Event]]
 Runs = list[tuple[Path, Manifest]]
 """Run directories with their manifests; there `parents` are directories that can be read (see `finished_runs`)."""
-_ORDER = ("clean", "attributes", "tier", "candidates", "judge", "pairs", "sft", "dpo", "evaluate")
+_ORDER = ("clean", "attributes", "tier", "candidates", "judge", "pairs", "export", "sft", "dpo", "evaluate")
 _SHORTEST_PREFIX = 6
 
 
@@ -163,14 +163,18 @@ def _judge(run: Path, row_id: str, _: Manifest) -> Iterator[Event]:
         yield {"stage": "judge", "run": str(run), "what": f"{len(scores)} of {len(rows)} valid", "scores": scores}
 
 
-def _dpo(run: Path, row_id: str, manifest: Manifest) -> Iterator[Event]:
-    """Tell of the pairs whose prompt is this row: a pair has an id of its own, its provenance has the prompt's."""
-    tell = _decisions("dpo")
-    yield from tell(run, row_id, manifest)
-    for parent in manifest["parents"]:
-        for pair in _pairs_of(Path(parent), row_id):
-            if pair != row_id:
-                yield from tell(run, pair, manifest)
+def _decisions_of_pairs(stage: str) -> Teller:
+    """Return the teller of a stage that takes pairs too: a pair has an id of its own, its provenance the prompt's."""
+    tell = _decisions(stage)
+
+    def tell_both(run: Path, row_id: str, manifest: Manifest) -> Iterator[Event]:
+        yield from tell(run, row_id, manifest)
+        for parent in manifest["parents"]:
+            for pair in _pairs_of(Path(parent), row_id):
+                if pair != row_id:
+                    yield from tell(run, pair, manifest)
+
+    return tell_both
 
 
 def _pairs_of(run: Path, row_id: str) -> list[str]:
@@ -196,7 +200,8 @@ _TELLERS: dict[str, Teller] = {
     "judge": _judge,
     "pairs": _decisions("pairs"),
     "sft": _decisions("sft"),
-    "dpo": _dpo,
+    "dpo": _decisions_of_pairs("dpo"),
+    "export": _decisions_of_pairs("export"),
     "evaluate": _evaluate,
 }
 

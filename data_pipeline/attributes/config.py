@@ -21,6 +21,7 @@ from data_pipeline.attributes.kinds.reward import Reward
 from data_pipeline.attributes.kinds.scorer import Scored
 from data_pipeline.attributes.kinds.semantic_duplicates import SemanticDuplicates
 from data_pipeline.attributes.kinds.sentence_embedding import SentenceEmbedding
+from data_pipeline.attributes.kinds.taxonomy import TaxonomyNode
 from data_pipeline.attributes.kinds.text_statistics import TextStatistics
 from utils.runs.config import Name, ParallelConfig, StrictModel
 
@@ -34,6 +35,7 @@ AnyAttribute = Annotated[
     | KeywordTags
     | OpenTags
     | NormalisedTags
+    | TaxonomyNode
     | Ifd
     | SentenceEmbedding
     | EndpointEmbedding

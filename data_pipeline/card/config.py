@@ -1,74 +1,15 @@
-"""The config of `posttrain card`, and the taxonomy that coverage is measured against."""
+"""The config of `posttrain card`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
+from data_pipeline.attributes.taxonomy.tree import Column, Taxonomy, tree_of
 from data_pipeline.exports.licences import Licences
-from utils.runs.config import Name, RunConfig, StrictModel, validated
-from utils.runs.config_file import read_yaml
-
-Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+\.[A-Za-z0-9_]+$")]
-Word = Annotated[str, StringConstraints(min_length=1)]
-
-
-class Node(StrictModel):
-    """A node of a taxonomy. Rows are mapped to the nodes that have keywords or prototypes, and count for all above."""
-
-    name: Name
-    """Its name in files; unique in the tree."""
-    zh: str | None = None
-    """Its Chinese name, for the page."""
-    en: str | None = None
-    """Its English name, for the page."""
-    keywords: tuple[Word, ...] = ()
-    """Words that say a prompt belongs here: English ones as whole words, Chinese ones anywhere."""
-    prototypes: tuple[Word, ...] = ()
-    """Prompts typical for it: rows without keyword go to the nearest prototype. Needs an embedding of meaning."""
-    rows: int | None = Field(default=None, ge=1)
-    """How many rows there should be, or"""
-    share: float | None = Field(default=None, gt=0, le=1)
-    """which share of all rows."""
-    children: tuple[Node, ...] = ()
-    """Finer nodes."""
-
-    @model_validator(mode="after")
-    def _one_target(self) -> Node:
-        if self.rows is not None and self.share is not None:
-            raise ValueError(f"{self.name}: give either rows or share")
-        return self
-
-
-class Taxonomy(StrictModel):
-    """A tree of what the data should cover."""
-
-    nodes: tuple[Node, ...] = Field(min_length=1)
-    """The uppermost nodes."""
-    floor: float = Field(default=0.5, ge=-1, le=1)
-    """The smallest cosine to a prototype at which a row belongs to its node; it depends on the embedding."""
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Taxonomy:
-        names = [node.name for node, _ in self.walk()]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two nodes are called {twice[0]!r}")
-        if not any(node.keywords or node.prototypes for node, _ in self.walk()):
-            raise ValueError("no node has keywords or prototypes: no row could be mapped")
-        return self
-
-    def walk(self) -> Iterator[tuple[Node, tuple[str, ...]]]:
-        """Yield every node with the names of the nodes above it, parents first."""
-
-        def below(nodes: tuple[Node, ...], above: tuple[str, ...]) -> Iterator[tuple[Node, tuple[str, ...]]]:
-            for node in nodes:
-                yield node, above
-                yield from below(node.children, (*above, node.name))
-
-        yield from below(self.nodes, ())
+from utils.runs.config import RunConfig, StrictModel
 
 
 class SourceTarget(StrictModel):
@@ -102,8 +43,11 @@ class CardConfig(RunConfig):
     """Which measures are told, as `attribute.column`; by default every number."""
     licences: Licences = Field(default_factory=dict)
     """Source, or a glob over sources, → SPDX identifier or `unknown`. Rows of unknown licence are in no preview."""
-    taxonomy: Taxonomy | None = None
-    """What the rows should cover: a YAML file, or the tree itself."""
+    model_licences: Licences = Field(default_factory=dict)
+    """Model, or a glob over models, → licence: of rows that say which model wrote them."""
+    taxonomy: Annotated[Taxonomy | None, BeforeValidator(tree_of)] = None
+    """What the rows should cover: a YAML file, or the tree itself; by default that of the attributes run, if it has
+    one."""
     source_target: SourceTarget | None = None
     """The mixture of sources that is aimed at."""
     title: str | None = None
@@ -116,12 +60,3 @@ class CardConfig(RunConfig):
     """Rows in preview.jsonl, spread over sets and languages."""
     redundancy_rows: int = Field(default=4000, ge=2)
     """Rows of a set that are compared with each other, drawn by lot."""
-
-    @field_validator("taxonomy", mode="before")
-    @classmethod
-    def _by_file(cls, given: Any) -> Any:
-        """Put a file's tree in the place of its name: it is part of the run's key."""
-        if not isinstance(given, str | Path):
-            return given
-        tree, lines = read_yaml(Path(given))
-        return validated(Taxonomy, tree, where=str(given), lines=lines)

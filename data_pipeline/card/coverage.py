@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from data_pipeline.card.config import SourceTarget, Taxonomy
+from data_pipeline.attributes.taxonomy.tree import Node, Taxonomy
+from data_pipeline.card.config import SourceTarget
 
 UNMAPPED_SHOWN = 20
 
@@ -17,13 +18,15 @@ def coverage(frame: pl.DataFrame, taxonomy: Taxonomy) -> dict[str, Any]:
     """Return the tree with what is in it.
 
     Args:
-        frame: `set, tokens, node, how` (keyword, prototype or null), and `cluster_name` where there are clusters. The
-            rows that count for targets are those of the tiers, or of all sets where there are none.
+        frame: `set, tokens, node, how` (tag, keyword, prototype or null), `cluster, cluster_name` where there are
+            clusters, and `measured`, null for rows that the attribute did not see, where the nodes are an attribute's.
+            The rows that count for targets are those of the tiers, or of all sets where there are none.
         taxonomy: the tree.
 
     Returns:
-        `rows`, `tokens`, `mapped` by how, `unmapped` rows, `nodes` in the order of the tree (name, names, depth, own
-        rows, rows, tokens and by_set with all below, wanted, short), and the largest `unmapped_clusters`.
+        `rows`, `tokens`, `mapped` by how, `unmapped` rows, `not_measured` of them, `nodes` in the order of the tree
+        (name, names, depth, own rows; rows, tokens and by_set with all below; wanted, short), and the largest
+        `unmapped_clusters`.
 
     """
     counted = counting(frame)
@@ -52,6 +55,7 @@ def coverage(frame: pl.DataFrame, taxonomy: Taxonomy) -> dict[str, Any]:
         "tokens": int(counted["tokens"].sum()),
         "mapped": dict(how.iter_rows()),
         "unmapped": counted["node"].null_count(),
+        "not_measured": counted["measured"].null_count() if "measured" in counted.columns else 0,
         "floor": taxonomy.floor,
         "nodes": nodes,
         "unmapped_clusters": _unmapped(counted),
@@ -68,14 +72,28 @@ def _unmapped(counted: pl.DataFrame) -> list[dict[str, Any]]:
     if "cluster_name" not in counted.columns:
         return []
     rest = counted.filter(pl.col("node").is_null()).drop_nulls("cluster_name")
-    table = rest.group_by("cluster_name").agg(pl.len().alias("rows"), pl.col("tokens").sum())
-    return table.sort("rows", "cluster_name", descending=[True, False]).head(UNMAPPED_SHOWN).to_dicts()
+    table = rest.group_by("cluster", "cluster_name").agg(pl.len().alias("rows"), pl.col("tokens").sum())
+    return table.sort("rows", "cluster", descending=[True, False]).head(UNMAPPED_SHOWN).to_dicts()
 
 
-def quota(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows that are still wanted, as a quota of `posttrain tier` by the node of the taxonomy."""
-    short = {node["node"]: node["short"] for node in found["nodes"] if node["short"]}
-    return [{"by": "taxonomy.node", "rows": short}] if short else []
+def quota(found: dict[str, Any], taxonomy: Taxonomy, attribute: str | None) -> dict[str, Any]:
+    """Return what is still wanted, as the file that `posttrain tier` and `posttrain self-instruct` take as `quota`.
+
+    A node that is short gets at least the room that nodes below it need; rows of no such node get none (`*`).
+    """
+    short = {node["node"]: node["short"] or 0 for node in found["nodes"]}
+    rooms: dict[str, int] = {}
+
+    def needed(node: Node) -> int:
+        rooms[node.name] = max(short[node.name], sum(needed(child) for child in node.children))
+        return rooms[node.name]
+
+    for node in taxonomy.nodes:
+        needed(node)
+    rows = {name: rooms[name] for name, missing in short.items() if missing}
+    by = f"{attribute or 'taxonomy'}.nodes"
+    tree = taxonomy.model_dump(mode="json", exclude_defaults=True)
+    return {"quotas": [{"by": by, "rows": {**rows, "*": 0}}], "taxonomy": tree}
 
 
 def against_target(frame: pl.DataFrame, target: SourceTarget) -> dict[str, Any]:

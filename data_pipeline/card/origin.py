@@ -25,7 +25,7 @@ def lineage(paths: list[Path]) -> list[tuple[Path, dict[str, Any] | None]]:
     return sorted(found.items(), key=lambda item: ((item[1] or {}).get("started", ""), str(item[0])))
 
 
-_ABSOLUTE = re.compile(r"/(?:[^\s,:=\[\]{}'\"]+/)+[^\s,:=\[\]{}'\"]+")
+_ABSOLUTE = re.compile(r"(?<![\w.~*-])/(?:[^\s,:=\[\]{}'\"]+/)+[^\s,:=\[\]{}'\"]+")
 
 
 def made(runs: list[tuple[Path, dict[str, Any] | None]]) -> list[dict[str, Any]]:

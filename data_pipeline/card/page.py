@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ _ALL = Text("all", "全部")
 _SET, _ROWS, _TOKENS = Text("set", "集合"), Text("rows", "行数"), Text("tokens", "词元")
 _CLUSTERS = 20
 _SETS_IN_A_CHART = 6
+_LONGEST = 4000  # characters of a message here; preview.jsonl has it whole
+_CHART_ROWS = 20  # measured rows of a language; fewer make no histogram
 
 
 def page(stats: Stats, shown: Sequence[dict[str, Any]]) -> str:
@@ -57,7 +60,7 @@ def page(stats: Stats, shown: Sequence[dict[str, Any]]) -> str:
 
 
 def _overview(stats: Stats) -> list[Block]:
-    unknown = sum(about["rows"] for about in stats["licences"].values() if about["licence"] == UNKNOWN)
+    unknown = sum(stats["exportable"]["held_back"].values())
     still = sum(sum(kinds.values()) for kinds in stats["personal_data"]["still_found"].values())
     facts = [
         Fact(Text("rows", "行数"), stats["rows"]),
@@ -85,23 +88,28 @@ def _overview(stats: Stats) -> list[Block]:
 
 
 def _licences(stats: Stats) -> list[Block]:
-    ordered = sorted(stats["licences"].items(), key=lambda item: (-item[1]["rows"], item[0]))
+    blocks: list[Block] = [_by_licence(Text("source", "来源"), stats["licences"])]
+    if stats["model_licences"]:
+        blocks.append(_by_licence(Text("model that rows name", "行中注明的模型"), stats["model_licences"]))
+    if stats["exportable"]["held_back"]:
+        words = Text(
+            "Rows whose source, or a model that they name, is of unknown licence are not exported, nor shown below.",
+            "来源或所注明模型许可不明的行不会被导出，也不在下面的样例中。",
+        )
+        blocks.append(Paragraph(words, "warn"))
+    return blocks
+
+
+def _by_licence(what: Text, found: Stats) -> Table:
+    ordered = sorted(found.items(), key=lambda item: (-item[1]["rows"], item[0]))
     columns = [
-        Column(Text("source", "来源"), "code"),
+        Column(what, "code"),
         Column(Text("licence", "许可"), "code"),
         Column(_ROWS, "integer"),
         Column(_TOKENS, "integer"),
     ]
     rows: list[list[Cell]] = [[name, one["licence"], one["rows"], one["tokens"]] for name, one in ordered]
-    unknown = [at for at, (_, one) in enumerate(ordered) if one["licence"] == UNKNOWN]
-    blocks: list[Block] = [Table(columns, rows, emphasis=unknown)]
-    if unknown:
-        words = Text(
-            "Rows of unknown licence are not exported; none of them is shown below.",
-            "许可不明的行不会被导出，也不在下面的样例中。",
-        )
-        blocks.append(Paragraph(words, "warn"))
-    return blocks
+    return Table(columns, rows, emphasis=[at for at, (_, one) in enumerate(ordered) if one["licence"] == UNKNOWN])
 
 
 def _personal(stats: Stats) -> list[Block]:
@@ -140,27 +148,36 @@ def _personal(stats: Stats) -> list[Block]:
 def _scores(stats: Stats) -> list[Block]:
     blocks: list[Block] = []
     for at, (column, about) in enumerate(stats["scores"].items()):
-        languages = list(dict.fromkeys(part["lang"] for part in about["parts"]))
+        measured = Counter[str]()
+        for part in about["parts"]:
+            measured[part["lang"]] += part["rows"] - part["missing"]
+        languages = [lang for lang, rows in measured.items() if lang == "*" or rows >= _CHART_ROWS]
         charts: list[Block] = [_histogram(column, about, lang) for lang in languages]
         blocks.append(Details(column, [*charts[:1], _quantiles(about), *charts[1:]], open=at == 0))
     return blocks
 
 
 def _histogram(column: str, about: Stats, lang: str) -> LineChart:
-    """Draw the share of rows per bin, a bar for each tier, or for each set where there are no tiers."""
-    measured = [part for part in about["parts"] if part["lang"] == lang and part["rows"] > part["missing"]]
-    parts = [part for part in measured if part["set"].startswith("tiers/")] or measured
+    """Draw the share of rows per bin, a bar for each tier, or for each set where there are no tiers.
+
+    Every chart has the same sets in the same order, so that a colour is one set's on the whole page.
+    """
+    counts = {part["set"]: part["counts"] for part in about["parts"] if part["lang"] == lang}
+    names = tiers_or_all(dict.fromkeys(part["set"] for part in about["parts"]))[:_SETS_IN_A_CHART]
+    none = [0] * (len(about["edges"]) - 1)
     series = [
-        Series(part["set"], [Point(at, count / sum(part["counts"])) for at, count in enumerate(part["counts"])])
-        for part in parts[:_SETS_IN_A_CHART]
+        Series(
+            name, [Point(at, n / max(1, sum(counts.get(name, none)))) for at, n in enumerate(counts.get(name, none))]
+        )
+        for name in names
     ]
     edges = about["edges"]
     whole = all(edge == round(edge) for edge in edges) and edges[1] - edges[0] == 1
-    names = [f"{edge:.0f}" if whole else f"{edge:.3g}" for edge in edges[:-1]]
+    bins = [f"{edge:.0f}" if whole else f"{edge:.3g}" for edge in edges[:-1]]
     tongue = _ALL if lang == "*" else Text(lang, lang)
     title = Text(f"{column}: {tongue.en}", f"{column}：{tongue.zh}")
     label = Text("from", "起点")
-    return LineChart(series, title, label, Text("share of rows", "行占比"), x_names=names, style="percent", bars=True)
+    return LineChart(series, title, label, Text("share of rows", "行占比"), x_names=bins, style="percent", bars=True)
 
 
 def _quantiles(about: Stats) -> Table:
@@ -267,7 +284,11 @@ def _coverage(stats: Stats) -> list[Block]:
     return blocks
 
 
-_HOW = {"keyword": Text("by keyword", "按关键词"), "prototype": Text("by prototype", "按原型")}
+_HOW = {
+    "tag": Text("by tag", "按标签"),
+    "keyword": Text("by keyword", "按关键词"),
+    "prototype": Text("by prototype", "按原型"),
+}
 
 
 def _indented(node: Stats) -> Text:
@@ -294,10 +315,15 @@ def _examples(shown: Sequence[dict[str, Any]]) -> list[Block]:
     return [
         Details(
             f"{row['set']} · {row['lang']} · {row['source']} · {row['clean_id'][:12]}",
-            [Code(message["content"], message["role"]) for message in row["messages"]],
+            [Code(_cut(message["content"]), message["role"]) for message in row["messages"]],
         )
         for row in shown
     ]
+
+
+def _cut(text: str) -> str:
+    more = len(text) - _LONGEST
+    return text if more <= 0 else f"{text[:_LONGEST]}… (+{more})"
 
 
 def _made(stats: Stats) -> list[Block]:

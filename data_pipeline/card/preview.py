@@ -9,7 +9,6 @@ import polars as pl
 from data_pipeline.card.config import CardConfig
 from data_pipeline.card.coverage import counting
 from data_pipeline.card.rows import batches, sets_of
-from data_pipeline.exports.licences import UNKNOWN, licence_of
 from data_pipeline.tier.families import lots
 
 
@@ -32,11 +31,8 @@ def preview(frame: pl.DataFrame, config: CardConfig) -> list[dict[str, Any]]:
 
 
 def _chosen(frame: pl.DataFrame, config: CardConfig) -> pl.DataFrame:
-    licences = {source: licence_of(source, config.licences) for source in frame["source"].unique().to_list()}
-    known = [source for source, licence in licences.items() if licence != UNKNOWN]
-    open_rows = (
-        counting(frame).filter(pl.col("source").is_in(known)).unique(["set", "id"], keep="first", maintain_order=True)
-    )
+    open_rows = counting(frame).filter(pl.col("held_back").is_null())
+    open_rows = open_rows.unique(["set", "id"], keep="first", maintain_order=True)
     drawn = open_rows.with_columns(lots(open_rows["id"], config.seed, "preview"))
     turn = pl.col("lot").rank("ordinal").over("set", "lang")
     return drawn.sort("lot", "id").with_columns(turn=turn).sort("turn", "set", "lang").head(config.preview_rows)

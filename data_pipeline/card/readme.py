@@ -10,7 +10,7 @@ import yaml
 
 from data_pipeline.card.config import CardConfig
 from data_pipeline.card.numbers import QUANTILES, tiers_or_all
-from data_pipeline.exports.licences import UNKNOWN, hugging_face_name
+from data_pipeline.exports.licences import UNKNOWN, UNKNOWN_LICENCE, UNKNOWN_MODEL, hugging_face_name
 from data_pipeline.exports.sets import file_stem
 from utils.report.numerals import numeral, percent
 
@@ -18,6 +18,7 @@ Stats = dict[str, Any]
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _SHOWN = 20  # lines of a table of clusters or sources
 _EXAMPLES = 3
+_LONGEST = 2000  # characters of an example here
 
 
 def readme(stats: Stats, shown: Sequence[dict[str, Any]], config: CardConfig) -> str:
@@ -49,15 +50,15 @@ def readme(stats: Stats, shown: Sequence[dict[str, Any]], config: CardConfig) ->
 
 def front_matter(stats: Stats, config: CardConfig) -> dict[str, Any]:
     """Return the YAML head: of the rows that may be exported, those of known licence in the tiers."""
-    licences = sorted({about["licence"] for about in stats["licences"].values()} - {UNKNOWN})
+    allowed = stats["exportable"]
+    licences = allowed["licences"]
     names = sorted({hugging_face_name(licence) for licence in licences}) or [UNKNOWN]
-    sets = {name: _open_rows(about, stats) for name, about in stats["sets"].items() if name != "held_out"}
+    sets = {name: rows for name, rows in allowed["rows"].items() if name != "held_out"}
     tiers = {name: rows for name, rows in sets.items() if name.startswith("tiers/")} or sets
     rows = sum(tiers.values())
-    languages = {lang for about in stats["sets"].values() for lang in about["by_lang"]}
     head: dict[str, Any] = {
         "pretty_name": stats["name"],
-        "language": sorted(lang for lang in languages if lang in ("zh", "en")),
+        "language": [lang for lang in allowed["languages"] if lang in ("zh", "en")],
         "license": names if len(names) > 1 else names[0],
         "task_categories": list(config.task_categories),
         "size_categories": [next((name for limit, name in _SIZES if rows < limit), "n>10M")],
@@ -69,12 +70,6 @@ def front_matter(stats: Stats, config: CardConfig) -> dict[str, Any]:
         others = [licence for licence in licences if hugging_face_name(licence) == "other"]
         head["license_name"] = ", ".join(others).lower()
     return {key: value for key, value in head.items() if value not in ([], None)}
-
-
-def _open_rows(about: Stats, stats: Stats) -> int:
-    return sum(
-        some["rows"] for source, some in about["by_source"].items() if stats["licences"][source]["licence"] != UNKNOWN
-    )
 
 
 def _sets(stats: Stats) -> str:
@@ -97,13 +92,22 @@ def _sets(stats: Stats) -> str:
 
 
 def _licences(stats: Stats) -> str:
+    why = stats["exportable"]["held_back"]
+    sources, models = why.get(UNKNOWN_LICENCE, 0), why.get(UNKNOWN_MODEL, 0)
+    words = f"{numeral(sources)} rows are of unknown licence: they are not exported, and not in the preview."
+    parts = [f"## Licences\n\n{words}\n", _by_licence("source", stats["licences"])]
+    if stats["model_licences"]:
+        words = f"{numeral(models)} rows more name a model of unknown licence, and stay as well. Models that rows name:"
+        parts += [f"{words}\n", _by_licence("model", stats["model_licences"])]
+    return "\n".join(parts)
+
+
+def _by_licence(what: str, found: Stats) -> str:
     rows = [
-        [source, about["licence"], numeral(about["rows"]), numeral(about["tokens"])]
-        for source, about in sorted(stats["licences"].items(), key=lambda item: (-item[1]["rows"], item[0]))
+        [name, about["licence"], numeral(about["rows"]), numeral(about["tokens"])]
+        for name, about in sorted(found.items(), key=lambda item: (-item[1]["rows"], item[0]))
     ]
-    unknown = sum(about["rows"] for about in stats["licences"].values() if about["licence"] == UNKNOWN)
-    words = f"{numeral(unknown)} rows are of unknown licence: they are not exported, and not in the preview."
-    return f"## Licences\n\n{words}\n\n{_table(['source', 'licence', 'rows', 'tokens'], rows)}"
+    return _table([what, "licence", "rows", "tokens"], rows)
 
 
 def _personal(stats: Stats) -> str:
@@ -204,6 +208,8 @@ def _coverage(stats: Stats) -> str:
     ]
     mapped = ", ".join(f"{numeral(count)} by {how}" for how, count in found["mapped"].items()) or "none"
     words = f"Of {numeral(found['rows'])} rows {mapped}; {numeral(found['unmapped'])} belong to no node."
+    if found["not_measured"]:
+        words += f" {numeral(found['not_measured'])} of these were not measured by `{found['attribute']}`."
     text = f"## Coverage\n\n{words}\n\n{_table(['node', 'rows', 'tokens', 'wanted', 'short', *sets], rows)}"
     if found["unmapped_clusters"]:
         rest = [
@@ -235,8 +241,9 @@ def _examples(shown: Sequence[dict[str, Any]]) -> str:
     if not shown:
         return ""
     lines = [json.dumps(row, ensure_ascii=False) for row in shown[:_EXAMPLES]]
-    listed = "\n".join(f"    {line}" for line in lines)
-    return f"## Examples\n\nThe first of {len(shown)} rows in preview.jsonl:\n\n{listed}\n"
+    listed = "\n".join(f"    {line[:_LONGEST]}{'…' if len(line) > _LONGEST else ''}" for line in lines)
+    words = f"The first of {len(shown)} rows in preview.jsonl, long ones cut:"
+    return f"## Examples\n\n{words}\n\n{listed}\n"
 
 
 def _made(stats: Stats) -> str:

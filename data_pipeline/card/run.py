@@ -12,14 +12,16 @@ import yaml
 from data_pipeline.attributes.store import load_columns, numeric_columns
 from data_pipeline.card import coverage as covered
 from data_pipeline.card.config import CardConfig
+from data_pipeline.card.licences import by_licence, exportable
+from data_pipeline.card.nodes import Tree, tree_for, with_nodes
 from data_pipeline.card.numbers import clusters, distributions, sizes
 from data_pipeline.card.origin import by_number, duplicates, input_paths, lineage, made, replaced
 from data_pipeline.card.page import page
 from data_pipeline.card.preview import preview
 from data_pipeline.card.readme import readme
 from data_pipeline.card.rows import Rows, load_rows, sets_of
-from data_pipeline.card.vectors import embedding_of, manifests, nodes_by_prototype, redundancy
-from data_pipeline.exports.licences import licence_of
+from data_pipeline.card.vectors import embedding_of, manifests, redundancy
+from data_pipeline.exports.licences import named_for_nothing
 from utils.data.parsing import dump_row
 from utils.errors import UserError
 from utils.runs.directory import Run
@@ -39,9 +41,13 @@ def work(run: Run, config: CardConfig) -> dict[str, Any]:
     """Write `README.md`, `card.html`, `stats.json`, `preview.jsonl` and, with a taxonomy, `quota.yaml`, as one unit."""
     if (report := run.committed("card")) is not None:
         return dict(report["counts"])
-    rows = load_rows(config)
+    tree = tree_for(config)
+    rows = load_rows(config, None if tree is None else tree.to_map)
     run.stop.check()
-    stats = statistics(rows, config)
+    stats = statistics(rows, config, tree, run.path)
+    for key, given in (("licences", config.licences), ("model_licences", config.model_licences)):
+        if idle := named_for_nothing(stats[key], given):
+            run.log.warning("%s: nothing is called %s", key, ", ".join(idle))
     shown = preview(rows.frame, config)
     texts = {
         "stats.json": json.dumps(stats, ensure_ascii=False, indent=1) + "\n",
@@ -49,8 +55,8 @@ def work(run: Run, config: CardConfig) -> dict[str, Any]:
         "card.html": page(stats, shown),
         "preview.jsonl": b"".join(dump_row(row) + b"\n" for row in shown).decode(),
     }
-    if stats["coverage"] is not None:
-        wanted = {"quotas": covered.quota(stats["coverage"])}
+    if tree is not None:
+        wanted = covered.quota(stats["coverage"], tree.taxonomy, tree.attribute)
         texts["quota.yaml"] = yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False)
     counts = {"in": rows.frame.height, "kept": rows.frame.height, "dropped": 0, "quarantined": 0, "by_reason": {}}
     with run.unit("card") as unit:
@@ -61,18 +67,20 @@ def work(run: Run, config: CardConfig) -> dict[str, Any]:
     return counts
 
 
-def statistics(rows: Rows, config: CardConfig) -> dict[str, Any]:
+def statistics(rows: Rows, config: CardConfig, tree: Tree | None, run: Path) -> dict[str, Any]:
     """Return all numbers of the card; None for what could not be measured, never a default."""
     runs = lineage(inputs(config))
     frame, scores = _measured(rows.frame, config)
-    found = _nodes(frame, config)
+    found = with_nodes(frame, tree, config, run)
     return {
         "name": config.title or config.name or config.input.name,
         "rows": frame.height,
         "tokens": int(frame["tokens"].sum()),
         "distinct_ids": frame["id"].n_unique(),
         "sets": sizes(frame),
-        "licences": _licences(frame, config),
+        "licences": by_licence(frame, "source", config.licences),
+        "model_licences": by_licence(frame.explode("models").drop_nulls("models"), "models", config.model_licences),
+        "exportable": exportable(frame, config),
         "personal_data": {
             "replaced_in_cleaning": replaced(runs),
             "placeholders": {name: by_number(kinds) for name, kinds in rows.placeholders.items()},
@@ -82,7 +90,7 @@ def statistics(rows: Rows, config: CardConfig) -> dict[str, Any]:
         "clusters": clusters(frame) if "cluster" in frame.columns else None,
         "duplicates_dropped": duplicates(runs),
         "redundancy": _redundancy(frame, config),
-        "coverage": None if config.taxonomy is None else covered.coverage(found, config.taxonomy),
+        "coverage": None if tree is None else covered.coverage(found, tree.taxonomy) | {"attribute": tree.attribute},
         "source_target": covered.against_target(frame, config.source_target) if config.source_target else None,
         "made": made(runs),
     }
@@ -112,38 +120,7 @@ def _measured(frame: pl.DataFrame, config: CardConfig) -> tuple[pl.DataFrame, li
     return frame.join(measures, on="id", how="left", maintain_order="left"), scores
 
 
-def _nodes(frame: pl.DataFrame, config: CardConfig) -> pl.DataFrame:
-    """Return the rows with `node` and `how`, rows without keyword mapped by their nearest prototype."""
-    taxonomy = config.taxonomy
-    by_word = frame.with_columns(how=pl.when(pl.col("node").is_not_null()).then(pl.lit("keyword")))
-    asked = taxonomy is not None and any(node.prototypes for node, _ in taxonomy.walk())
-    embedding = embedding_of(config.attributes) if asked and config.attributes else None
-    if taxonomy is None or not asked:
-        return by_word
-    if embedding is None or config.attributes is None:
-        raise UserError(
-            "the taxonomy has prototypes, but there is no embedding to compare with",
-            where="taxonomy",
-            mend="name an attributes run with an embedding, or map by keywords alone",
-        )
-    left = set(by_word.filter(pl.col("node").is_null())["id"].to_list())
-    near = nodes_by_prototype(taxonomy, config.attributes, embedding, left)
-    other = pl.DataFrame({"id": list(near), "near": list(near.values())}, schema={"id": pl.String, "near": pl.String})
-    joined = by_word.join(other, on="id", how="left", maintain_order="left")
-    how = pl.when(pl.col("how").is_null() & pl.col("near").is_not_null()).then(pl.lit("prototype")).otherwise("how")
-    return joined.with_columns(node=pl.coalesce("node", "near"), how=how).drop("near")
-
-
 def _redundancy(frame: pl.DataFrame, config: CardConfig) -> dict[str, Any] | None:
     if config.attributes is None or (name := embedding_of(config.attributes)) is None:
         return None
     return redundancy(frame, config.attributes, name, config.redundancy_rows, config.seed)
-
-
-def _licences(frame: pl.DataFrame, config: CardConfig) -> dict[str, Any]:
-    """Return licence, rows and tokens of every source."""
-    table = frame.group_by("source").agg(pl.len().alias("rows"), pl.col("tokens").sum()).sort("source")
-    return {
-        source: {"licence": licence_of(source, config.licences), "rows": rows, "tokens": tokens}
-        for source, rows, tokens in table.iter_rows()
-    }

@@ -1,4 +1,4 @@
-"""What a card asks an embedding: how alike the rows of a set are, and which prototype a row is nearest to."""
+"""What a card asks an attributes run: what was measured, and how alike the rows of a set are."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from data_pipeline.attributes.config import OneAttribute
 from data_pipeline.attributes.kinds.embedding import vectors_of
-from data_pipeline.card.config import Taxonomy
-from data_pipeline.card.mapping import nearest_nodes, prototype_rows
 from data_pipeline.tier.families import lots
 from utils.data.records import read_parquet
 from utils.errors import UserError
@@ -102,25 +99,3 @@ def _nearest(ids: list[str], vectors: dict[str, np.ndarray]) -> dict[str, float]
         best[start : start + 1024] = cosines.max(axis=1)
     best = np.clip(best, -1, 1)
     return {"nearest": float(best.mean(dtype=np.float64)), "alike": float((best >= ALIKE).mean())}
-
-
-def nodes_by_prototype(taxonomy: Taxonomy, attributes: Path, name: str, ids: set[str]) -> dict[str, str]:
-    """Return the node of each row whose nearest prototype is near enough, by id.
-
-    The prototypes are embedded as the rows were: by the same attribute, with the same seed.
-    """
-    prototypes, nodes = prototype_rows(taxonomy)
-    if not nodes or not ids:
-        return {}
-    manifest = read_json(attributes / "attributes" / name / "manifest.json")
-    attribute = OneAttribute(attribute=manifest["parameters"]).attribute
-    matrix, valid = vectors_of(attribute.measure(prototypes, {}, manifest["seed"]))
-    nodes = [node for node, ok in zip(nodes, valid.tolist(), strict=True) if ok]
-    found: dict[str, str] = {}
-    for table in tables(attributes, name):
-        some = table.filter(pa.array([one in ids for one in table["id"].to_pylist()], pa.bool_()))
-        vectors, there = vectors_of(some)
-        own = [one for one, ok in zip(some["id"].to_pylist(), there.tolist(), strict=True) if ok]
-        mapped = nearest_nodes(vectors, matrix, nodes, taxonomy.floor)
-        found |= {one: node for one, node in zip(own, mapped, strict=True) if node is not None}
-    return found

@@ -35,6 +35,8 @@ class ExportConfig(RunConfig):
     """The trainer."""
     licences: Licences = Field(default_factory=dict)
     """Source, or a glob over sources, → SPDX identifier or `unknown`. What is not named is unknown: left out."""
+    model_licences: Licences = Field(default_factory=dict)
+    """Model, or a glob over models, → licence of its answers, for rows and pairs whose provenance names a model."""
     lossy: Literal["refuse", "drop"] = "refuse"
     """A row that the form cannot carry stops the export, or is left out and counted."""
 

@@ -138,8 +138,10 @@ class Dataset:
         if not isinstance(turn, Mapping):
             raise RowError("a turn is no object")
         name, text = turn.get(self.tags["role_tag"]), turn.get(self.tags["content_tag"])
+        if name in (self.tags["observation_tag"], self.tags["function_tag"]):
+            raise RowError(f"a turn by {name!r}: tools have no counterpart here")
         if name not in roles:
-            raise RowError(f"a turn by {str(name)[:40]!r}: tools have no counterpart here")
+            raise RowError(f"a turn by {str(name)[:40]!r}: the tags know {', '.join(roles)}")
         if not isinstance(text, str):
             raise RowError(f"{self.tags['content_tag']} is {type(text).__name__}, not a text")
         return Message(roles[name], text)

@@ -27,6 +27,7 @@ from utils.runs.directory import Run
 Row = dict[str, Any]
 Messages = tuple[Message, ...]
 
+_KEPT = ("source", "model", "model_name", "generator")  # what licences go by
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -114,11 +115,11 @@ def _pair_row(row: Mapping[str, Any], prompt: Messages, chosen: Messages, reject
 
 
 def _with_id(row: Mapping[str, Any], made: Row, found: str) -> Row:
-    """Add the row's own `clean_id`, or else the hash of its content; and its `source`, when it has one."""
+    """Add the row's own `clean_id`, or else the hash of its content; its `source` and its model, when it names them."""
     given = row.get("clean_id")
     if given is not None and not (isinstance(given, str) and _ID.fullmatch(given)):
         raise RowError(f"clean_id is {str(given)[:40]!r}, not 32 hex digits")
-    own = {"source": row["source"]} if isinstance(row.get("source"), str) else {}
+    own = {key: row[key] for key in _KEPT if isinstance(row.get(key), str)}
     return {**made, "clean_id": given or found, **own}
 
 

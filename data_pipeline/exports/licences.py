@@ -1,16 +1,20 @@
-"""Which licence a source is under: SPDX identifiers, and `unknown`, which is never exported (S13)."""
+"""Which licence a source, or a model's answers, are under: SPDX identifiers, and `unknown`: never exported (S13)."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 UNKNOWN = "unknown"
+UNKNOWN_LICENCE, UNKNOWN_MODEL = "unknown_licence", "unknown_model_licence"
+_MODEL_KEYS = ("model", "models", "model_name", "generator")
 
 # SPDX identifiers of licences that data is found under (https://spdx.org/licenses/), and what Hugging Face calls them.
 SPDX = {
@@ -93,6 +97,40 @@ def licence_of(source: str, licences: Mapping[str, str]) -> str:
         return licences[source]
     fitting = [pattern for pattern in licences if fnmatchcase(source, pattern)]
     return licences[max(fitting, key=lambda pattern: (len(pattern), pattern))] if fitting else UNKNOWN
+
+
+def named_for_nothing(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Return the names and globs that fit none of these sources or models: likely slips of the pen."""
+    known = set(names)
+    return [one for one in patterns if one not in known and not any(fnmatchcase(name, one) for name in known)]
+
+
+def models_in(about: Mapping[str, Any]) -> list[str]:
+    """Return the models that a row's meta or a pair's provenance says wrote its answers, each once, in order.
+
+    Read are `model`, `models` (as `posttrain pairs` writes it: by side), `model_name` and `generator`; a provenance
+    that came along as JSON text is looked into.
+    """
+    found: list[str] = []
+    for key in _MODEL_KEYS:
+        value = about.get(key)
+        listed = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        found += [one for one in listed if isinstance(one, str) and one]
+    if isinstance(text := about.get("provenance"), str) and text.startswith("{"):
+        with suppress(ValueError, RecursionError):  # a text that only looks like ours
+            found += models_in(json.loads(text))
+    return list(dict.fromkeys(found))
+
+
+def held_back(
+    source: str, models: Sequence[str], licences: Mapping[str, str], model_licences: Mapping[str, str]
+) -> str | None:
+    """Return why a row may not go out, None if it may: its source's licence, then that of any model that it names."""
+    if licence_of(source, licences) == UNKNOWN:
+        return UNKNOWN_LICENCE
+    if any(licence_of(model, model_licences) == UNKNOWN for model in models):
+        return UNKNOWN_MODEL
+    return None
 
 
 def hugging_face_name(licence: str) -> str:

@@ -78,7 +78,7 @@ def test_a_placeholder_that_names_nothing_is_refused():
         make(rounds=[{"sft": {"data": ["{dpo}/x"]}}])
 
 
-@pytest.mark.parametrize("changes", [{"start": {}}, {"rows": "x"}, {"clean": None}, {"rounds": []}])
+@pytest.mark.parametrize("changes", [{"start": {}}, {"rows": "x"}, {"clean": None}, {"start": None}])
 def test_contradictions_are_refused(changes):
     with pytest.raises(UserError):
         make(**changes)
@@ -100,3 +100,16 @@ def test_merged_replaces_lists_and_joins_sections():
     under = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
     assert merged(under, {"a": {"y": [3]}, "c": 2}) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 2}
     assert under == {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+
+
+def test_without_rounds_it_is_data_alone():
+    steps = make(start=None, rounds=[], view={}, card={"title": "Rows"})
+    assert [step.name for step in steps] == ["sample", "clean", "attributes", "tier", "view", "card"]
+    named = by_name(steps)
+    assert named["view"].config == {"seed": 5, "attributes": "{attributes}", "tier": "{tier}"}
+    assert named["card"].config == {"seed": 5, "input": "{tier}", "attributes": "{attributes}", "title": "Rows"}
+    assert named["card"].needs == ("tier", "attributes")
+
+
+def test_no_map_and_no_card_unless_asked_for():
+    assert not {"view", "card"} & set(by_name(make()))

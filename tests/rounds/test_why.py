@@ -15,7 +15,7 @@ from utils.data.ledger import decisions_table, ledger_table, write_decisions, wr
 from utils.errors import UserError
 
 ROW, OTHER, HELD, PAIR = "aaaaaa1" + "0" * 25, "aaaaaa2" + "0" * 25, "bbbbbb" + "0" * 26, "cccccc" + "0" * 26
-STAGES = ["clean", "attributes", "tier", "sft", "candidates", "judge", "pairs", "dpo", "evaluate"]
+STAGES = ["clean", "attributes", "tier", "sft", "candidates", "judge", "pairs", "dpo", "evaluate", "export"]
 
 
 def finished(root: Path, verb: str, *parents: str) -> Path:
@@ -26,7 +26,7 @@ def finished(root: Path, verb: str, *parents: str) -> Path:
     seal = {"sha256": (verb.encode().hex() * 16)[:64], "bytes": 1}
     manifest = {
         "verb": verb,
-        "started": f"2026-01-0{STAGES.index(verb) + 1}T00:00:00+00:00",
+        "started": f"2026-01-{STAGES.index(verb) + 1:02}T00:00:00+00:00",
         "parents": [str(root / "steps" / parent) for parent in parents],
         "outputs": {"model/model.safetensors" if verb in {"sft", "dpo"} else "table.parquet": seal},
     }
@@ -34,10 +34,10 @@ def finished(root: Path, verb: str, *parents: str) -> Path:
     return run
 
 
-def decided(run: Path, into: dict[str, str | None]) -> None:
+def decided(run: Path, into: dict[str, str | None], why: str = "no_band") -> None:
     (run / "ledger").mkdir()
     rows = [
-        {"id": row, "status": "kept" if to else "dropped", "reasons": [] if to else ["no_band"], "into": to}
+        {"id": row, "status": "kept" if to else "dropped", "reasons": [] if to else [why], "into": to}
         for row, to in into.items()
     ]
     write_decisions(decisions_table(rows), run / "ledger" / "decisions.parquet")
@@ -155,3 +155,17 @@ def test_a_run_of_the_same_name_is_no_parent(made: Path, tmp_path: Path) -> None
     (foreign / "steps" / "sft" / "manifest.json").write_text(json.dumps(manifest))
     told_of = [event["what"] for event in story(OTHER, [foreign]) if event["stage"] == "checkpoint"]
     assert [what.rpartition(": ")[2] for what in told_of] == ["trained on it"]
+
+
+def test_exports_say_into_which_set_or_why_not(made: Path) -> None:
+    def exported(row: str) -> list[tuple[str, list[str]]]:
+        return [(event["what"], event["reasons"]) for event in story(row, [made]) if event["stage"] == "export"]
+
+    run = finished(made, "export", "tier")
+    decided(run, {ROW: "seeds-round-1", OTHER: None}, "unknown_licence")
+    assert exported(OTHER) == [("dropped", ["unknown_licence"])]
+    assert exported(ROW) == [("kept → seeds-round-1", [])]
+    assert exported(HELD) == []
+    shutil.rmtree(run)
+    decided(finished(made, "export", "pairs"), {PAIR: "pairs"})
+    assert exported(ROW) == [("kept → pairs", [])]

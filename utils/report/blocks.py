@@ -6,6 +6,7 @@ under both languages. No text is ever read as HTML.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -228,7 +229,26 @@ class Details:
     open: bool = False
 
 
-Block = Paragraph | Table | Facts | BarList | Funnel | LineChart | Diff | Code | Details
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG inside the page, as wide as the text; a click leads to `link` where there is one."""
+
+    kind: ClassVar[str] = "picture"
+    png: bytes
+    caption: Label
+    link: Link | None = None
+
+    def __post_init__(self) -> None:
+        if not self.png.startswith(b"\x89PNG\r\n"):
+            raise ValueError("not a PNG")
+
+    @property
+    def source(self) -> str:
+        """The picture as an address that needs no other file."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+
+Block = Paragraph | Table | Facts | BarList | Funnel | LineChart | Diff | Code | Details | Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from stages import run
 
 import cli
 from data_pipeline.attributes.kinds.embedding import vector_column
-from data_pipeline.card.config import Taxonomy
-from data_pipeline.card.mapping import keyword_nodes
+from data_pipeline.attributes.taxonomy.mapping import keyword_nodes
+from data_pipeline.attributes.taxonomy.tree import Taxonomy
+from data_pipeline.card.coverage import quota
 from data_pipeline.card.numbers import distributions
+from data_pipeline.card.origin import _ABSOLUTE, _last_parts
 from data_pipeline.card.readme import _line
 from utils.data.records import Record, content_id, from_dicts, records_to_table, write_parquet
 from utils.runs.commit import read_json, replace_json
@@ -169,6 +171,34 @@ def test_unknown_licences_and_held_out_rows_are_in_no_preview(tier: Path, tmp_pa
     assert "2 rows are of unknown licence" in (path / "README.md").read_text()
 
 
+def test_models_of_unknown_licence_are_told_and_in_no_preview(tier: Path, tmp_path: Path) -> None:
+    one, two = (record("a", f"问题{n}") for n in range(2))
+    told = [Record(r.id, "a", "zh", r.messages, {"model": m}) for r, m in ((one, "own"), (two, "gpt-9"))]
+    write_parquet(records_to_table(told), tier / "tiers" / "told.parquet")
+    _, path = card(tmp_path, tier, model_licences={"own": "CC0-1.0"})
+    stats = read_json(path / "stats.json")
+    assert {name: (m["licence"], m["rows"]) for name, m in stats["model_licences"].items()} == {
+        "own": ("CC0-1.0", 1),
+        "gpt-9": ("unknown", 1),
+    }
+    allowed = stats["exportable"]
+    assert allowed["held_back"] == {"unknown_licence": 2, "unknown_model_licence": 1}
+    assert (allowed["rows"]["tiers/told"], allowed["licences"]) == (1, ["CC0-1.0", "LicenseRef-house", "MIT"])
+    assert "问题0" in (path / "preview.jsonl").read_text() and "问题1" not in (path / "preview.jsonl").read_text()
+    assert "| gpt-9 | unknown | 1 |" in (path / "README.md").read_text()
+
+
+def test_only_folders_of_this_machine_are_cut_from_commands() -> None:
+    words = ["--config", "configs/card/default.yaml", "input=/home/me/data/x.json", "a=../b/c/d", "/one/two/three"]
+    assert [_ABSOLUTE.sub(_last_parts, word) for word in words] == [
+        "--config",
+        "configs/card/default.yaml",
+        "input=…/data/x.json",
+        "a=../b/c/d",
+        "…/two/three",
+    ]
+
+
 def test_front_matter_is_what_hugging_face_reads(tier: Path, tmp_path: Path) -> None:
     _, path = card(tmp_path, tier, title="My | data")
     head = yaml.safe_load((path / "README.md").read_text().split("---\n")[1])
@@ -205,7 +235,81 @@ def test_coverage_by_hand(tier: Path, measured: Path, tmp_path: Path) -> None:
     assert (found["rows"], found["mapped"], found["unmapped"]) == (6, {"keyword": 4}, 2)
     assert [(one["cluster_name"], one["rows"]) for one in found["unmapped_clusters"]] == [("y", 2)]
     quota = yaml.safe_load((path / "quota.yaml").read_text())
-    assert quota == {"quotas": [{"by": "taxonomy.node", "rows": {"code": 1, "maths": 2}}]}
+    assert quota["quotas"] == [{"by": "taxonomy.nodes", "rows": {"code": 1, "maths": 2, "*": 0}}]
+    assert Taxonomy.model_validate(quota["taxonomy"]) == Taxonomy.model_validate(TAXONOMY)
+
+
+def test_coverage_by_a_measured_taxonomy_and_by_tags(tier: Path, measured: Path, tmp_path: Path) -> None:
+    """An attribute that maps as the tree does is read, whatever its targets; another tree is mapped here."""
+    ids = [one.id for records in SETS.values() for one in records]
+    nodes = ["code", None, "poems", None, "code", None]  # the held-out row was not measured
+    how = ["keyword" if node else None for node in nodes]
+    table = pl.DataFrame({"id": ids[:6], "node": nodes, "nodes": [[n] if n else [] for n in nodes], "how": how})
+    attribute(measured, "tree", table)
+    manifest = read_json(measured / "attributes" / "tree" / "manifest.json")
+    bare = [{**node, "share": 0.9} for node in TAXONOMY["nodes"][1:]]
+    tree = Taxonomy.model_validate({"nodes": [TAXONOMY["nodes"][0], *[{**one, "rows": None} for one in bare]]})
+    manifest["parameters"] = {"kind": "taxonomy", "tree": tree.model_dump(mode="json")}
+    replace_json(measured / "attributes" / "tree" / "manifest.json", manifest)
+    _, path = card(tmp_path, tier, attributes=str(measured), taxonomy=TAXONOMY)
+    found = read_json(path / "stats.json")["coverage"]
+    assert (found["attribute"], found["mapped"], found["unmapped"]) == ("tree", {"keyword": 3}, 3)
+    assert {node["node"]: node["rows"] for node in found["nodes"]} == {"work": 2, "code": 2, "maths": 0, "poems": 1}
+    _, path = card(tmp_path, tier, attributes=str(measured))
+    found = read_json(path / "stats.json")["coverage"]
+    assert next(node["wanted"] for node in found["nodes"] if node["node"] == "poems") == 6, "the attribute's own target"
+    attribute(measured, "labels", pl.DataFrame({"id": ids[:3], "label": ["Poems", "verse", "other"]}))
+    nodes_by_tag = [{"name": "poems", "tags": ["verse"]}, {"name": "maths", "keywords": ["计算"], "rows": 9}]
+    by_tag = {"column": "labels.label", "nodes": nodes_by_tag}
+    _, path = card(tmp_path, tier, attributes=str(measured), taxonomy=by_tag)
+    found = read_json(path / "stats.json")["coverage"]
+    assert (found["attribute"], found["mapped"]) == (None, {"keyword": 1, "tag": 2})
+    assert [(node["node"], node["rows"]) for node in found["nodes"]] == [("poems", 2), ("maths", 1)]
+
+
+def test_a_quota_gives_a_node_the_room_that_those_below_it_need() -> None:
+    tree = Taxonomy.model_validate(
+        {"nodes": [{"name": "a", "keywords": ["x"], "children": [{"name": "b"}, {"name": "c"}]}, {"name": "d"}]}
+    )
+
+    def rows(**short: int) -> dict[str, int]:
+        nodes = [{"node": name, "short": short.get(name)} for name in "abcd"]
+        found: dict[str, int] = quota({"nodes": nodes}, tree, None)["quotas"][0]["rows"]
+        return found
+
+    assert rows(a=2, b=3, c=1) == {"a": 4, "b": 3, "c": 1, "*": 0}
+    assert rows(a=9, b=3) == {"a": 9, "b": 3, "*": 0}
+    assert rows(b=3, a=0) == {"b": 3, "*": 0}
+    assert rows() == {"*": 0}, "where nothing is short, nothing more is taken"
+
+
+def test_a_quota_file_is_taken_as_it_is_by_tier(tmp_path: Path) -> None:
+    """Measured, carded, and filled from other rows: no node gets more than it lacks."""
+    asked = {"has": ["写一段代码", "Use Python now", "no node"], "more": ["代码一", "代码二", "计算三", "诗四", "none"]}
+    for name, texts in asked.items():
+        turns = [[{"role": "user", "content": text}, {"role": "assistant", "content": "…"}] for text in texts]
+        rows = "".join(json.dumps({"messages": one}, ensure_ascii=False) + "\n" for one in turns)
+        (tmp_path / f"{name}.jsonl").write_text(rows, encoding="utf-8")
+    attributes = [{"kind": "text_statistics"}, {"kind": "taxonomy", "tree": TAXONOMY}]
+    for name in asked:
+        config = {"input": str(tmp_path / f"{name}.jsonl"), "output": str(tmp_path / f"measured-{name}")}
+        assert run("attributes", {**config, "attributes": attributes, "executor": "local", "workers": 1}, tmp_path) == 0
+    _, path = card(tmp_path, tmp_path / "has.jsonl", attributes=str(tmp_path / "measured-has"))
+    rows_wanted = yaml.safe_load((path / "quota.yaml").read_text())["quotas"][0]["rows"]
+    assert rows_wanted == {"code": 1, "maths": 2, "poems": 1, "*": 0}
+    config = {
+        "input": str(tmp_path / "more.jsonl"),
+        "attributes": str(tmp_path / "measured-more"),
+        "output": str(tmp_path / "fill"),
+        "difficulty": "text_statistics.characters",
+        "bands": [{"name": "fill", "quantiles": [0, 1]}],
+        "families": None,
+        "quotas": str(path / "quota.yaml"),
+    }
+    assert run("tier", config, tmp_path) == 0
+    taken = pl.read_parquet(tmp_path / "fill" / "tiers" / "fill.parquet")["messages"].to_list()
+    said = sorted(messages[0]["content"] for messages in taken)
+    assert len(said) == 3 and said[1:] == ["计算三", "诗四"] and said[0] in ("代码一", "代码二")
 
 
 def test_rows_without_keyword_go_to_the_nearest_prototype(tmp_path: Path) -> None:
@@ -278,6 +382,14 @@ def test_values_beyond_the_outer_edges_are_in_the_outer_bins() -> None:
     frame = pl.DataFrame({"set": ["s"] * 1000, "lang": ["en"] * 1000, "x.y": values})
     found = distributions(frame, ["x.y"])["x.y"]
     assert found["edges"][-1] < 1.1 and sum(found["parts"][0]["counts"]) == 1000
+
+
+def test_a_row_of_megabytes_is_cut_on_the_card_alone(tier: Path, tmp_path: Path) -> None:
+    write_parquet(records_to_table([record("a", "长" * 200_000)]), tier / "tiers" / "easy.parquet")
+    _, path = card(tmp_path, tier, sets=["tiers/easy"])
+    assert "长" * 200_000 in (path / "preview.jsonl").read_text()
+    assert "长" * 4000 + "… (+196000)" in (path / "card.html").read_text()
+    assert max(map(len, (path / "README.md").read_text().splitlines())) < 3000
 
 
 def test_texts_cannot_break_out_of_a_table() -> None:

@@ -11,7 +11,8 @@ from stages import jsonl, run
 
 import data_pipeline.exports.kinds
 from data_pipeline.exports.config import Target
-from data_pipeline.exports.licences import SPDX, hugging_face_name, licence_of
+from data_pipeline.exports.licences import SPDX, hugging_face_name, licence_of, models_in
+from data_pipeline.exports.run import Ledger
 from utils.data.ledger import DECISIONS_SCHEMA
 from utils.data.records import (
     Preference,
@@ -24,6 +25,7 @@ from utils.data.records import (
     write_parquet,
 )
 from utils.data.streaming import iter_preferences, iter_records
+from utils.errors import StageFailedError
 from utils.runs.commit import read_json
 
 MIT = {"zh": "MIT", "en": "CC-BY-4.0"}
@@ -163,7 +165,7 @@ def test_rows_of_unknown_licence_stay_and_are_counted(tmp_path: Path) -> None:
         "quarantined": 0,
         "by_reason": {"unknown_licence": 2},
     }
-    about = json.loads((folder / "licences.json").read_text())
+    about = json.loads((folder / "licences.json").read_text())["sources"]
     assert about["web/a"] == {"licence": "LicenseRef-ours", "exported": 1, "left_out": {}}
     assert about["web/b"] == {"licence": "unknown", "exported": 0, "left_out": {"unknown_licence": 1}}
     assert about["new"] == {"licence": "unknown", "exported": 0, "left_out": {"unknown_licence": 1}}
@@ -172,6 +174,57 @@ def test_rows_of_unknown_licence_stay_and_are_counted(tmp_path: Path) -> None:
     ledger = read_parquet(folder / "ledger/decisions.parquet")
     assert ledger.schema.equals(DECISIONS_SCHEMA)
     assert [row["reasons"] for row in ledger.to_pylist()][-2:] == [["unknown_licence"]] * 2
+
+
+def test_rows_that_name_a_model_need_its_licence_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S13: what a source is under does not cover what another's model wrote."""
+    rows = [
+        {"instruction": f"q{n}", "input": "", "output": "a", **about}
+        for n, about in enumerate([{}, {"model": "gpt-9"}, {"model": "own/x"}, {"generator": "gpt-9"}, {"model": ""}])
+    ]
+    source = jsonl(tmp_path / "zh.jsonl", rows)
+    code, folder = export(tmp_path, source, {"kind": "trl"}, model_licences={"own/*": "MIT", "gpt-8": "MIT"})
+    assert code == 0
+    counts = read_json(folder / "manifest.json")["counts"]
+    assert (counts["in"], counts["kept"], counts["by_reason"]) == (5, 3, {"unknown_model_licence": 2})
+    assert json.loads((folder / "licences.json").read_text())["models"] == {
+        "gpt-9": {"licence": "unknown", "exported": 0, "left_out": {"unknown_model_licence": 2}},
+        "own/x": {"licence": "MIT", "exported": 1, "left_out": {}},
+    }
+    told = capsys.readouterr().err
+    assert "model_licences: nothing is called gpt-8" in told and "licences: nothing is called en" in told
+    (tmp_path / "only").mkdir()
+    assert export(tmp_path, jsonl(tmp_path / "only" / "zh.jsonl", rows[1:2]), {"kind": "trl"})[0] == 2
+    assert "the licence of gpt-9 is unknown → say under `model_licences:`" in capsys.readouterr().err
+
+
+def test_pairs_name_their_models_by_side(tmp_path: Path) -> None:
+    made = [
+        Preference(f"{n:032x}", "zh", from_dicts(said(f"q{n}")), *(from_dicts(said("", a)[1:]) for a in "ab"), about)
+        for n, about in enumerate([{"models": {"chosen": "m1", "rejected": "m2"}}, {"models": {"chosen": "m1"}}, {}])
+    ]
+    write_parquet(preferences_to_table(made), tmp_path / "pairs.parquet")
+    code, folder = export(tmp_path, tmp_path / "pairs.parquet", {"kind": "trl"}, model_licences={"m1": "MIT"})
+    ledger = read_parquet(folder / "ledger/decisions.parquet").to_pylist()
+    assert (code, [row["reasons"] for row in ledger]) == (0, [["unknown_model_licence"], [], []])
+
+
+def test_a_row_lost_on_the_way_is_an_error_of_ours() -> None:
+    """What came in is counted apart from what was decided, so the balance can fail."""
+    ledger = Ledger(read=3)
+    ledger.keep(records(CONVERSATIONS)[0], "rows")
+    ledger.drop(records(CONVERSATIONS)[1], "unknown_licence")
+    with pytest.raises(StageFailedError, match="in 3 != kept 1"):
+        ledger.counts()
+
+
+def test_an_import_keeps_the_model_that_a_row_names(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    jsonl(tmp_path / "data" / "zh.jsonl", [{"instruction": "q", "input": "", "output": "a", "model": "gpt-9"}])
+    info = tmp_path / "data" / "dataset_info.json"
+    info.write_text('{"zh": {"file_name": "zh.jsonl"}}', encoding="utf-8")
+    assert run("import", {"input": str(info), "output": str(tmp_path / "in")}, tmp_path) == 0
+    assert export(tmp_path, tmp_path / "in" / "good" / "zh.jsonl", {"kind": "trl"})[0] == 2
 
 
 def test_nothing_of_known_licence_is_an_error_that_names_the_sources(
@@ -263,6 +316,12 @@ def test_twice_is_the_same_bytes_and_a_lost_file_comes_back(tmp_path: Path) -> N
     config = {"input": str(source), "output": str(one), "to": {"kind": "trl"}, "licences": MIT}
     assert run("export", config, tmp_path) == 0
     assert before == {p.name: p.read_bytes() for p in one.glob("*.json*") if p.name != "manifest.json"}
+
+
+def test_models_in_what_rows_say_of_themselves() -> None:
+    assert models_in({"model": "a", "models": {"chosen": "b", "rejected": "a"}, "generator": 3}) == ["a", "b"]
+    assert models_in({"models": ["x", None], "provenance": '{"model": "y"}'}) == ["x", "y"]
+    assert models_in({"provenance": "{half", "model": None}) == models_in({}) == []
 
 
 def test_dry_run_counts_rows_by_licence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
