@@ -265,22 +265,25 @@ def _steps_on_stdin() -> list[dict[str, Any]]:
 def check(argv: list[str]) -> int:
     """Validate configs before anything runs: a JSON list of `{name, verb, config}` on stdin.
 
-    Prints what decides the steps' outputs: `{"code": {verb: hash}, "configs": {step: resolved}, "paths": {step: […]}}`.
+    Prints what decides the steps' outputs: `{"code": {verb: hash}, "configs": {step: resolved}, "paths": {step: […]}}`,
+    and beside it `leaves_host`: `{step: {place in the config: what goes where}}`.
     """
-    from utils.runs.config import PLACEMENT_KEYS, paths_in, resolved, validated
+    from utils.runs.config import decisive, paths_in, validated
+    from utils.runs.leaving import leaving
     from utils.runs.manifest import code_files, digest
 
     _parser("check").parse_args(argv)
-    code, configs, paths = {}, {}, {}
+    code, configs, paths, leaves = {}, {}, {}, {}
     for step in _steps_on_stdin():
         if step["verb"] not in EVERY_STAGE:
             raise UserError(f"no stage {step['verb']!r}", where=step["name"])
         stage = EVERY_STAGE[step["verb"]]
         config = validated(stage.model(), {**step["config"], "output": "output"}, where=f"step {step['name']}")
-        configs[step["name"]] = {k: v for k, v in resolved(config).items() if k not in PLACEMENT_KEYS}
+        configs[step["name"]] = decisive(config)
         paths[step["name"]] = sorted({str(path) for path in paths_in(config)} - {"output"})
         code[step["verb"]] = digest(code_files(stage.module))
-    _say(json.dumps({"code": code, "configs": configs, "paths": paths}))
+        leaves[step["name"]] = leaving(config)
+    _say(json.dumps({"code": code, "configs": configs, "paths": paths, "leaves_host": leaves}))
     return 0
 
 

@@ -48,3 +48,11 @@ def ray_call(job: str, task: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
 
     context = ray.get_runtime_context()
     return call(job, task), context.get_worker_id(), context.get_node_id()
+
+
+class RayActor:
+    """A worker that holds its GPUs, and the model that it loaded, from job to job."""
+
+    def call(self, job: str, task: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+        """Run one job, as `ray_call`."""
+        return ray_call(job, task)

@@ -1,6 +1,6 @@
 """Embeddings and IFD: rows per second of processor time, and sentence-transformers used plainly beside ours.
 
-    python -m benchmarks.embedding [--sizes 10000 100000] [--corpus ROWS] [--write]
+    python -m benchmarks.embedding [--sizes 10000 …] [--model-sizes 500 …] [--corpus ROWS] [--write]
 
 Rows are those of `--corpus`, or synthetic: half Chinese, half English, 40 to 400 characters. The models are tiny and
 made on the spot, so that what is compared is the work around the model. `--write`: into docs/BENCHMARKS.md.
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import random
+import resource
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from utils.models.tiny import make_tiny_model
 
 _WORDS = tuple("abcdefghijklmnopqrstuvwxyz"[n:] + "e" for n in range(0, 24, 2))  # of 3 to 27 letters
 _CHARACTERS = "请介绍一下北京的历史和文化如何学习编程语言写出三个健康建议计算面积翻译这句话总结全文"
-_WITH_MODEL = 2_000  # rows for the tiny models
+_PART = 20_000  # rows embedded at once, as a task of a run does
 
 
 def synthetic(rows: int, seed: int = 1) -> pl.DataFrame:
@@ -71,44 +73,61 @@ def offline(rows: pl.DataFrame, sizes: Sequence[int], rounds: int) -> str:
     Embedding().measure(rows[:1000], {}, 1)
     lines = []
     for size in sizes:
-        seconds = cpu_time(lambda size=size: Embedding().measure(rows[:size], {}, 1), rounds).seconds  # type: ignore[misc]
-        lines.append([f"{min(size, rows.height):,}", f"{seconds:.2f}", f"{min(size, rows.height) / seconds:,.0f}"])
-    return table(["rows", "processor seconds", "rows/s"], lines)
+        taken = rows[:size]
+        seconds = cpu_time(lambda taken=taken: by_parts(Embedding(), taken), rounds).seconds  # type: ignore[misc]
+        lines.append([f"{taken.height:,}", f"{seconds:.2f}", f"{taken.height / seconds:,.0f}", peak()])
+    return table(["rows", "processor seconds", "rows/s", "peak GiB, rows included"], lines)
 
 
-def with_models(rows: pl.DataFrame, rounds: int) -> str:
+def by_parts(attribute: Any, rows: pl.DataFrame) -> None:
+    """Measure an attribute part by part, as a run does."""
+    for part in rows.iter_slices(_PART):
+        attribute.measure(part, {}, 1)
+
+
+def peak() -> str:
+    """Return the largest resident set of this process so far, in GiB."""
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}"
+
+
+def with_models(rows: pl.DataFrame, sizes: Sequence[int], rounds: int) -> str:
     """Return the table of tiny models: sentence-transformers plainly, ours, and IFD."""
-    texts = ["\n".join(message["content"] for message in messages) for messages in rows["messages"]]
+    every = ["\n".join(message["content"] for message in messages) for messages in rows["messages"]]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sentence = tiny_sentence_model(texts[:500], folder)
+        sentence = tiny_sentence_model(every[:500], folder)
         plain = open_sentence_transformer(sentence)
         ours, ifd = SentenceEmbedding(model=sentence), Ifd(model=folder / "base")
-        jobs: dict[str, Any] = {
-            "sentence-transformers, `encode`": lambda: plain.encode(texts, batch_size=32, show_progress_bar=False),
-            "ours, `sentence_embedding`": lambda: ours.measure(rows, {}, 1),
-            "ours, `ifd` (two losses a row)": lambda: ifd.measure(rows, {}, 1),
-        }
+        for attribute in (ours, ifd):
+            attribute.measure(rows[:20], {}, 1)
+        plain.encode(every[:20], show_progress_bar=False)
         lines = []
-        for what, job in jobs.items():
-            seconds = cpu_time(job, rounds).seconds
-            lines.append([what, f"{rows.height:,}", f"{seconds:.1f}", f"{rows.height / seconds:,.0f}"])
-    return table(["", "rows", "processor seconds", "rows/s"], lines)
+        for size in sizes:
+            taken, texts = rows[:size], every[:size]
+            jobs: dict[str, Any] = {
+                "sentence-transformers, `encode`": partial(plain.encode, texts, batch_size=32, show_progress_bar=False),
+                "ours, `sentence_embedding`": partial(ours.measure, taken, {}, 1),
+                "ours, `ifd` (two losses a row)": partial(ifd.measure, taken, {}, 1),
+            }
+            for what, job in jobs.items():
+                seconds = cpu_time(job, rounds).seconds
+                lines.append([what, f"{taken.height:,}", f"{seconds:.1f}", f"{taken.height / seconds:,.0f}", peak()])
+    return table(["", "rows", "processor seconds", "rows/s", "peak GiB"], lines)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--corpus", type=Path)
-    parser.add_argument("--model-rows", type=int, default=_WITH_MODEL)
+    parser.add_argument("--model-sizes", type=int, nargs="+", default=[500, 1_000, 2_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     rows = from_corpus(given.corpus) if given.corpus else synthetic(max(given.sizes))
     found = {
         "embedding offline": offline(rows, given.sizes, given.rounds),
-        "embedding models": with_models(rows[: given.model_rows], given.rounds),
+        "embedding models": with_models(rows, given.model_sizes, given.rounds),
     }
     for name, text in found.items():
         print(f"\n{name}\n\n{text}", flush=True)

@@ -4,7 +4,8 @@
 
 Each file NAME.jsonl of the folder is split in halves by a seeded shuffle of its prompts, so that equal prompts stay
 together; the default of `posttrain attributes fit` is trained on one half and measured on the other, and the other
-way round. `length alone` is the same regression on the two log lengths. `--write` puts the table into
+way round. Values and 95 % intervals (bootstrap over all rows) are means over the splits. `lengths` is the same
+regression on the two log lengths, `answer length` is that length as the score. `--write` puts the table into
 docs/BENCHMARKS.md.
 """
 
@@ -19,10 +20,11 @@ from typing import Any
 import numpy as np
 
 import benchmarks.measure as measure
-from data_pipeline.scorers.card import MEASURES
+from data_pipeline.scorers.card import MEASURES, answer_length
 from data_pipeline.scorers.features import views_of
 from data_pipeline.scorers.fit import MEASURED_BY, fit, lengths
 from data_pipeline.scorers.labels import Labelled, read_labelled
+from data_pipeline.scorers.measures import with_interval
 from data_pipeline.scorers.models import Linear
 
 
@@ -39,37 +41,50 @@ def halves(labelled: Labelled, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(inside), np.flatnonzero(~inside)
 
 
-def measured(labelled: Labelled, train: np.ndarray, test: np.ndarray) -> tuple[float, float, float]:
-    """Return the value on rows apart, the value of length alone, and processor seconds of the training."""
+def trained(labelled: Labelled, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the scores of rows apart, those by a model of both lengths, and processor seconds of the training."""
     start = time.process_time()
     scorer = fit(half(labelled, train), "target", "offline", 42).scorer
     seconds = time.process_time() - start
-    by = MEASURES[labelled.task][MEASURED_BY[labelled.task]]
-    found, y = scorer.score(labelled.rows[test]), labelled.y[test]
+    found = scorer.score(labelled.rows[test])
     known = {name: number for number, name in enumerate(labelled.classes)}
     scores = np.array([known[name] for name in found["label"]]) if known else found["score"].to_numpy()
     x = lengths(views_of(labelled.rows))
     plain = Linear.fitted(labelled.task, x[train], labelled.y[train], max(1, len(known)), 10.0).output(x[test])
-    return by(y, scores), by(y, plain.argmax(axis=1) if known else plain[:, 0]), seconds
+    return scores, plain.argmax(axis=1) if known else plain[:, 0], seconds
+
+
+def split(labelled: Labelled, seed: int) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Return the scores of all rows, each by the half it is not in, those by length, and the seconds of both fits."""
+    scores, plain = np.zeros(labelled.rows.height), np.zeros(labelled.rows.height)
+    one, other = halves(labelled, seed)
+    seconds = []
+    for train, test in ((one, other), (other, one)):
+        scores[test], plain[test], took = trained(labelled, train, test)
+        seconds.append(took)
+    return scores, plain, seconds
 
 
 def line(file: Path, splits: int) -> list[Any]:
     """Return the table's line of one file."""
     labelled = read_labelled(file)
-    found = []
-    for seed in range(splits):
-        one, other = halves(labelled, seed)
-        found += [measured(labelled, one, other), measured(labelled, other, one)]
-    values, plain, seconds = ([run[column] for run in found] for column in range(3))
     name = MEASURED_BY[labelled.task]
+    by = MEASURES[labelled.task][name]
+    runs = [split(labelled, seed) for seed in range(splits)]
     return [
         file.stem,
         name,
         labelled.rows.height,
-        f"{statistics.mean(values):.4f} ({min(values):.4f} – {max(values):.4f})",
-        f"{statistics.mean(plain):.4f} ({min(plain):.4f} – {max(plain):.4f})",
-        f"{statistics.median(seconds):.0f}",
+        _mean([with_interval(by, labelled.y, scores, 0) for scores, _, _ in runs]),
+        _mean([with_interval(by, labelled.y, plain, 0) for _, plain, _ in runs]),
+        "" if labelled.classes else _mean([with_interval(by, labelled.y, answer_length(labelled), 0)]),
+        f"{statistics.median(took for _, _, seconds in runs for took in seconds):.0f}",
     ]
+
+
+def _mean(found: list[dict[str, float]]) -> str:
+    value, low, high = (statistics.mean(one[key] for one in found) for key in ("value", "low", "high"))
+    return f"{value:.4f} ({low:.4f} – {high:.4f})"
 
 
 def main() -> None:
@@ -82,7 +97,15 @@ def main() -> None:
     given = parser.parse_args()
     files = [file for file in sorted(given.labels.glob("*.jsonl")) if not given.targets or file.stem in given.targets]
     lines = [line(file, given.splits) for file in files]
-    head = ["target", "measure", "rows", "on the half not trained on", "length alone", "CPU seconds per fit"]
+    head = [
+        "target",
+        "measure",
+        "rows",
+        "on the half not trained on",
+        "lengths",
+        "answer length",
+        "CPU seconds per fit",
+    ]
     print(table := measure.table(head, lines))
     if given.write:
         measure.write_section("scorers", table)

@@ -1,13 +1,14 @@
 """Clusters and semantic duplicates: rows per second, memory, recall beside comparing all rows, and what clusters mean.
 
-    python -m benchmarks.semantic vectors [--sizes 10000 100000 1000000] [--write]
+    python -m benchmarks.semantic vectors [--sizes 10000 100000 1000000] [--peer …] [--write]
     python -m benchmarks.semantic texts --corpus ROWS [--peer 'NAME=COMMAND {corpus} {rows}' …] [--write]
     python -m benchmarks.semantic meaning --labels LABELS.jsonl [--write]
 
 `vectors`: synthetic unit vectors, half of them in small groups of near rows; k-means and the search apart. `texts`:
-rows of an input by the offline embedding, semantic duplicates of their texts, and peers (semhash) by commands of yours
-in environments of their own, which print `N rows/s`. `meaning`: clusters against the labels of rows, as normalised
-mutual information with a bootstrap interval, beside labels that were shuffled. `--write`: into docs/BENCHMARKS.md.
+rows of an input by the offline embedding, semantic duplicates of their texts. Peers get the same vectors by commands
+of yours, in environments of their own (benchmarks/peers/semhash_vectors.py), and print `N rows/s`. `meaning`: clusters
+against the labels of rows, as normalised mutual information with a bootstrap interval, beside labels that were
+shuffled. `--write`: into docs/BENCHMARKS.md.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def paraphrases(rows: int) -> Relations:
     """Return what rows are that are paraphrases of each other whenever they are near."""
     own = np.arange(1, rows + 1, dtype=np.uint64)
     nothing = np.zeros(rows, dtype=np.uint64)
-    return Relations(Traits(own, own, nothing, np.zeros(rows, np.int8), [""] * rows), frozenset({COPY, PARAPHRASE}))
+    texts = [""] * rows
+    traits = Traits(own, own, nothing, nothing, nothing, np.zeros(rows, np.int8), texts, texts)
+    return Relations(traits, frozenset({COPY, PARAPHRASE}))
 
 
 def timed(job: Callable[[], Any]) -> tuple[float, float, Any]:
@@ -77,9 +80,19 @@ def removed_by_all(vectors: np.ndarray, sample: np.ndarray, removed: np.ndarray)
     return found
 
 
-def vectors_table(sizes: list[int]) -> str:
+def peer_rates(peers: list[measure.Peer], texts: list[str], vectors: np.ndarray) -> list[str]:
+    """Return the rows per second of each peer over texts and their vectors."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "texts.jsonl"
+        source.write_bytes(b"".join(orjson.dumps({"text": text}) + b"\n" for text in texts))
+        np.save(source.with_suffix(".npy"), vectors)
+        return [f"{measure.run_peer(peer, source, len(texts), measure.ROOT):,.0f}" for peer in peers]
+
+
+def vectors_table(sizes: list[int], peers: list[measure.Peer], peer_rows: int) -> str:
     """Measure k-means and the search over synthetic vectors; recall on 500 rows against all earlier rows."""
-    lines = []
+    kmeans(synthetic(500), 5, 1)  # the import of scikit-learn is not measured
+    lines, beside = [], []
     for rows in sizes:
         vectors = synthetic(rows)
         k = default_k(rows)
@@ -95,8 +108,19 @@ def vectors_table(sizes: list[int]) -> str:
             line += [f"{cpu:.1f}", f"{int(near.removed.sum()):,}", f"{hits / max(1, hits + missed.sum()):.3f}"]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         lines.append([*line, f"{peak:.2f}"])
+        if peers and rows <= peer_rows:
+            ours = f"{rows / (clustering[1] + cpu):,.0f}"
+            beside.append([f"{rows:,}", ours, *peer_rates(peers, [f"row {row}" for row in range(rows)], vectors)])
     head = ["rows", "k", "k-means, CPU s", "own cluster, CPU s", "removed", "recall"]
-    return measure.table([*head, "+ 3 neighbours, CPU s", "removed", "recall", "peak GiB"], lines)
+    text = measure.table([*head, "+ 3 neighbours, CPU s", "removed", "recall", "peak GiB"], lines)
+    if beside:
+        columns = [
+            "rows",
+            "ours, k-means and search, rows/s of CPU",
+            *(f"{peer.name}, rows/s of CPU" for peer in peers),
+        ]
+        text += "\n\n" + measure.table(columns, beside)
+    return text
 
 
 def texts_table(corpus: Path, peers: list[measure.Peer]) -> str:
@@ -110,13 +134,11 @@ def texts_table(corpus: Path, peers: list[measure.Peer]) -> str:
         given[attribute.key] = table
         lines.append([attribute.key, f"{cpu:.1f}", f"{rows.height / cpu:,.0f}"])
     duplicates = given["semantic_duplicates"]
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "texts.jsonl"
-        texts = rows.select(text_of())["messages"].to_list()
-        source.write_bytes(b"".join(orjson.dumps({"text": text}) + b"\n" for text in texts))
-        for peer in peers:
-            rate = measure.run_peer(peer, source, rows.height, measure.ROOT)
-            lines.append([peer.name, "", f"{rate:,.0f}"])
+    if peers:
+        vectors, valid = vectors_of(given["embedding"])
+        texts = rows.filter(pl.Series(valid)).select(text_of())["messages"].to_list()
+        rates = peer_rates(peers, texts, vectors)
+        lines += [[f"{peer.name}, of the same vectors", "", rate] for peer, rate in zip(peers, rates, strict=True)]
     counts = pl.Series(duplicates["relation"].to_pylist(), dtype=pl.String).drop_nulls().value_counts(sort=True).rows()
     return measure.table(["step", "CPU s", "rows/s"], lines) + f"\n\n{rows.height:,} rows; relations: {dict(counts)}."
 
@@ -158,10 +180,11 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--peer", type=measure.peer, action="append", default=[])
+    parser.add_argument("--peer-rows", type=int, default=1_000_000, help="sizes beyond are measured without peers")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     if given.part == "vectors":
-        text = vectors_table(given.sizes)
+        text = vectors_table(given.sizes, given.peer, given.peer_rows)
     elif given.part == "texts":
         text = texts_table(given.corpus, given.peer)
     else:

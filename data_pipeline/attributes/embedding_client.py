@@ -1,15 +1,17 @@
-"""Calls of an OpenAI-compatible `/v1/embeddings`: verified, not redirected, tried again, within a shared limit.
+"""Calls of an OpenAI-compatible `/v1/embeddings`: verified, not redirected, tried again, each text paid once.
 
 https://platform.openai.com/docs/api-reference/embeddings/create
 """
 
 from __future__ import annotations
 
-import json
+import base64
+import hashlib
+import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,140 +19,129 @@ import numpy as np
 
 from utils.data.parsing import repair_text
 from utils.errors import RetryLaterError, UserError
-from utils.models.chat.allow import masked, read_secret
-from utils.models.chat.backoff import delays, retry_after
+from utils.models.chat.backoff import delays
 from utils.models.chat.cache import model_directory
+from utils.models.chat.claims import Claims, open_claims
 from utils.models.chat.limiter import Limiter, sleep
+from utils.models.chat.paid import PaidLog
+from utils.models.chat.transport import Failure, MalformedResponseError, Refusal, Transport, open_transport
+from utils.runs.commit import disk_full_is_retryable
 
 if TYPE_CHECKING:
-    import httpx2
-
     from data_pipeline.attributes.kinds.endpoint_embedding import EndpointEmbedding
 
-_PASSING = {408, 425, 429}  # and 5xx
 _LARGEST_RESPONSE = 256 << 20  # bytes: 2048 texts of 4096 numbers
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
-_SHOWN = 200  # characters of what an endpoint says
-
-
-class _PassingError(Exception):
-    """A call without an answer; another may have one. `wait_s`: what the endpoint asks to wait."""
-
-    def __init__(self, why: str, wait_s: float | None = None) -> None:
-        super().__init__(why)
-        self.wait_s = wait_s
+_CONNECTIONS = 1  # a part of the rows asks batch after batch
 
 
 class EmbeddingClient:
-    """An opened endpoint."""
+    """An opened endpoint; its vectors are kept in the run, before anybody sees them."""
 
-    def __init__(self, config: EndpointEmbedding, run: Path, client: httpx2.Client) -> None:
+    def __init__(self, config: EndpointEmbedding, directory: Path, transport: Transport, claims: Claims) -> None:
         self._config = config
-        self._client = client
-        self._secret = read_secret(config.api_key)
-        identity = {"model": config.model, "base_url": config.base_url, "api": "embeddings"}
-        self._limiter = Limiter(
-            model_directory(run, identity), concurrency=64, requests_per_minute=config.requests_per_minute
-        )
+        self._transport = transport
+        self._claims = claims
+        self._paid = PaidLog(directory / "embeddings.jsonl")
+        self._limiter = Limiter(directory, concurrency=1, requests_per_minute=config.requests_per_minute)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 vectors [len(texts), dimensions] of length 1.
+        """Return float32 vectors [len(texts), dimensions] of length 1; a text that was sent before is not sent again.
 
         Raises:
-            RetryLaterError: no answer after all tries.
+            RetryLaterError: no answer after all tries; what is answered is kept.
             UserError: the endpoint refuses the key, the model, the texts or the address, or gives other vectors.
 
         """
-        body: dict[str, Any] = {"model": self._config.model, "input": [repair_text(text) for text in texts]}
-        body["encoding_format"] = "float"
-        if self._config.shorten:
-            body["dimensions"] = self._config.dimensions
-        content, stop = json.dumps(body, ensure_ascii=False).encode(), threading.Event()
-        pauses = delays(repr(content[:200]), first_s=_FIRST_WAIT_S, longest_s=_LONGEST_WAIT_S)
+        by_key = {_key(text): text for text in map(repair_text, texts)}
+        missing = iter([key for key in by_key if self._paid.line(key) is None])
+        while batch := list(itertools.islice(missing, self._config.batch_size)):
+            self._pay({key: by_key[key] for key in batch})
+        kept = {key: self._kept(key) for key in by_key}
+        return np.stack([kept[_key(repair_text(text))] for text in texts])
+
+    def _pay(self, batch: Mapping[str, str]) -> None:
+        """Ask for a batch, unless another process has meanwhile; what it asks right now is waited for."""
+        stop = threading.Event()
+        with self._claims.hold(list(batch), stop):
+            self._paid.refresh()
+            asked = [key for key in batch if self._paid.line(key) is None]
+            if not asked:
+                return
+            vectors = self._ask([batch[key] for key in asked], stop)
+            texts = [base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii") for vector in vectors]
+            self._paid.write({key: {"vector": text} for key, text in zip(asked, texts, strict=True)})
+
+    def _kept(self, key: str) -> np.ndarray:
+        line = self._paid.line(key) or {}
+        return np.frombuffer(base64.b64decode(line["vector"]), dtype="<f4")
+
+    def _ask(self, texts: Sequence[str], stop: threading.Event) -> np.ndarray:
+        """Try until there are vectors."""
+        config = self._config
+        body: dict[str, Any] = {"model": config.model, "input": list(texts), "encoding_format": "float"}
+        if config.shorten:
+            body["dimensions"] = config.dimensions
+        read = partial(_vectors, count=len(texts))
+        pauses = delays(_key(texts[0]), first_s=_FIRST_WAIT_S, longest_s=_LONGEST_WAIT_S)
         why = ""
-        for attempt in range(1, self._config.tries + 1):
+        for attempt in range(1, config.tries + 1):
             self._limiter.wait(0, stop)
-            try:
-                return self._vectors(self._post(content), len(texts))
-            except _PassingError as error:
-                why = str(error)
-                wait = error.wait_s or 0.0
-                if wait > self._config.patience_s:
-                    break
-                if error.wait_s:
-                    self._limiter.pause(wait)
-                if attempt < self._config.tries:
-                    sleep(max(next(pauses), wait), stop)
-        mend = "the same command later; parts that are done are not asked again"
-        raise RetryLaterError(f"no embeddings after {attempt} tries: {why}", where=self._config.label, mend=mend)
+            outcome = self._transport.post("/embeddings", body, read)
+            if isinstance(outcome, Refusal):
+                raise UserError(outcome.why, where=config.label, mend="check key, model and base_url")
+            if not isinstance(outcome, Failure):
+                return self._of_length_one(outcome)
+            why, wait = outcome.why, outcome.wait_s or 0.0
+            if wait > config.patience_s:
+                break
+            if wait:
+                self._limiter.pause(wait)
+            if attempt < config.tries:
+                sleep(next(pauses), stop)
+        mend = "the same command later; what is answered is not asked again"
+        raise RetryLaterError(f"no embeddings after {attempt} tries: {why}", where=config.label, mend=mend)
 
-    def _post(self, content: bytes) -> Any:
-        import httpx2
-
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        if self._secret is not None:
-            headers["authorization"] = f"Bearer {self._secret.get_secret_value()}"
-        try:
-            url = f"{self._config.base_url}/embeddings"
-            with self._client.stream("POST", url, content=content, headers=headers) as response:
-                text = _text_of(response)
-        except httpx2.TimeoutException as error:
-            raise _PassingError("time over") from error
-        except httpx2.HTTPError as error:
-            raise _PassingError(f"no connection ({type(error).__name__})") from error
-        status = response.status_code
-        if status in _PASSING or status >= 500:
-            asked = retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-            raise _PassingError(f"HTTP {status}", asked)
-        if 300 <= status < 400:
-            mend = "name in base_url the address that it redirects to, if you trust it"
-            raise UserError(f"a redirect (HTTP {status}) is refused", where=self._config.label, mend=mend)
-        if status != 200:
-            said = masked(" ".join(text.split()), self._secret)[:_SHOWN]
-            raise UserError(f"HTTP {status}: {said}", where=self._config.label, mend="check key, model and base_url")
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise _PassingError("the response is no JSON") from error
-
-    def _vectors(self, response: Any, count: int) -> np.ndarray:
-        """Return the vectors in the order of the texts, whatever the order of the response."""
-        try:
-            by_index = {int(one["index"]): one["embedding"] for one in response["data"]}
-            vectors = np.asarray([by_index[number] for number in range(count)], dtype=np.float64)
-        except (KeyError, TypeError, ValueError) as error:
-            raise _PassingError("the response does not hold one vector per text") from error
-        if vectors.ndim != 2 or vectors.shape[1] != self._config.dimensions:
-            length = vectors.shape[-1] if vectors.ndim == 2 else "no"
-            raise UserError(
-                f"the endpoint gives vectors of {length} numbers, not {self._config.dimensions}",
-                where=self._config.label,
-                mend=f"dimensions: {length}",
-            )
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not np.isfinite(lengths).all() or not (lengths > 0).all():
-            raise _PassingError("a vector is 0 or no number")
-        return (vectors / lengths).astype(np.float32)
+    def _of_length_one(self, vectors: np.ndarray) -> np.ndarray:
+        if vectors.shape[1] != self._config.dimensions:
+            what = f"the endpoint gives vectors of {vectors.shape[1]} numbers, not {self._config.dimensions}"
+            raise UserError(what, where=self._config.label, mend=f"dimensions: {vectors.shape[1]}")
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _text_of(response: httpx2.Response) -> str:
-    body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > _LARGEST_RESPONSE:
-            raise _PassingError("the response is too large")
-    return body.decode("utf-8", "replace")
+def _key(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _vectors(response: Any, count: int) -> np.ndarray:
+    """Return the vectors [count, any] in the order of the texts, whatever the order of the response."""
+    try:
+        by_index = {int(one["index"]): one["embedding"] for one in response["data"]}
+        vectors = np.asarray([by_index[number] for number in range(count)], dtype=np.float64)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise MalformedResponseError("the response does not hold one vector per text") from error
+    if vectors.ndim != 2:
+        raise MalformedResponseError("the response does not hold one vector per text")
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(lengths).all() or not (lengths > 0).all():
+        raise MalformedResponseError("a vector is 0 or no number")
+    return vectors
 
 
 @contextmanager
 def open_client(config: EndpointEmbedding, run: Path) -> Iterator[EmbeddingClient]:
-    """Open connections that verify certificates, follow no redirect, and take no proxy or password from outside."""
-    import httpx2
-
-    with httpx2.Client(
-        verify=httpx2.create_ssl_context(trust_env=True),  # SSL_CERT_FILE may name a company's own authority
-        trust_env=False,
-        follow_redirects=False,
-        timeout=httpx2.Timeout(config.timeout_s, connect=min(config.timeout_s, 10.0)),
-    ) as client:
-        yield EmbeddingClient(config, run, client)
+    """Open an endpoint for a run, where its vectors and limits are kept."""
+    with (
+        disk_full_is_retryable(run),
+        open_claims(directory := model_directory(run, config.identity)) as claims,
+        open_transport(
+            config.base_url,
+            label=config.label,
+            secret=config.api_key,
+            timeout_s=config.timeout_s,
+            connections=_CONNECTIONS,
+            largest=_LARGEST_RESPONSE,
+        ) as transport,
+    ):
+        yield EmbeddingClient(config, directory, transport, claims)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from data_pipeline.attributes.base import Attribute
 from data_pipeline.attributes.config import AttributesConfig, OneAttribute
+from data_pipeline.attributes.keys import accepts, keys_of, origin, set_aside_stale
 from data_pipeline.attributes.rows import load_rows, mark_repeated, plan
 from utils.data.inputs import find_files
 from utils.data.records import read_parquet, write_parquet
@@ -20,6 +21,8 @@ from utils.errors import StageFailedError
 from utils.runs.commit import Unit, replace_json
 from utils.runs.config import resolved
 from utils.runs.directory import Run
+
+__all__ = ["accepts", "dry_run", "inputs", "measure", "work"]
 
 
 def inputs(config: AttributesConfig) -> list[Path]:
@@ -43,7 +46,7 @@ def dry_run(config: AttributesConfig) -> dict[str, Any]:
 
 
 def work(run: Run, config: AttributesConfig) -> dict[str, Any]:
-    """Measure every wanted attribute of every distinct row.
+    """Measure every wanted attribute of every distinct row; what was measured by the same key before stays.
 
     Returns:
         Counts of rows: `kept` are the distinct ids, `dropped` repeated ones, `quarantined` hold no record.
@@ -52,27 +55,33 @@ def work(run: Run, config: AttributesConfig) -> dict[str, Any]:
     readings = plan(config.input, config.partition_bytes, config.format, config.text_field)
     reports = run.map("data_pipeline.attributes.rows:read", readings, "reading")
     repeated = mark_repeated(run, readings)
+    keys = keys_of(run, config)
+    set_aside_stale(run, config, keys)
     for level in config.levels():
-        tasks = {attribute.key: _tasks(attribute, config, readings) for attribute in level}
+        tasks = {attribute.key: _tasks(attribute, config, readings, keys) for attribute in level}
         of_all = [task for some in tasks.values() for task in some]
         run.map("data_pipeline.attributes.run:measure", of_all, f"measuring {', '.join(tasks)}")
         for attribute in level:
-            _describe(run, attribute, config.seed, [task["part"] for task in tasks[attribute.key]])
+            numbers = [task["part"] for task in tasks[attribute.key]]
+            _describe(run, attribute, config.seed, numbers, origin(run, attribute, keys))
     counts = {name: sum(report[name] for report in reports) for name in ("in", "kept", "dropped", "quarantined")}
     counts["kept"] -= repeated
     counts["dropped"] += repeated
     return {**counts, "by_reason": {"duplicate_id": counts["dropped"]} if counts["dropped"] else {}}
 
 
-def _tasks(attribute: Attribute, config: AttributesConfig, readings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tasks(
+    attribute: Attribute, config: AttributesConfig, readings: Sequence[dict[str, Any]], keys: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Return one task per part for an attribute of rows, one task over all parts for one that must see them all."""
     wanted = next(resolved(model) for model in config.attributes if model.key == attribute.key)
     whole = [model.key for model in config.attributes if model.scope == "all" and model.key in attribute.needs]
     shared = {"attribute": wanted, "seed": config.seed, "whole": whole}
+    name = f"{attribute.key}-{keys[attribute.key]}"
     if attribute.scope == "all" and readings:
-        return [{**shared, "unit": f"{attribute.key}-all", "parts": list(range(len(readings))), "part": 0}]
+        return [{**shared, "unit": f"{name}-all", "parts": list(range(len(readings))), "part": 0}]
     return [
-        {**shared, "unit": f"{attribute.key}-{task['unit']}", "parts": [number], "part": number}
+        {**shared, "unit": f"{name}-{task['unit']}", "parts": [number], "part": number}
         for number, task in enumerate(readings)
     ]
 
@@ -99,7 +108,7 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
     unit = Unit(root, task["unit"], task["token"], task["attempt"])
     with unit.file(_part(attribute.key, task["part"])) as temporary:
         write_parquet(table, temporary)
-    return unit.commit({"rows": table.num_rows})
+    return unit.commit({"rows": table.num_rows, "by_content": True})
 
 
 def _part(name: str, number: int) -> str:
@@ -123,7 +132,7 @@ def _summary(attribute: Attribute, parts: Sequence[Path]) -> dict[str, Any]:
     return attribute.summary(pl.concat([pl.DataFrame(pl.from_arrow(read_parquet(part, columns))) for part in parts]))
 
 
-def _describe(run: Run, attribute: Attribute, seed: int, numbers: Sequence[int]) -> None:
+def _describe(run: Run, attribute: Attribute, seed: int, numbers: Sequence[int], origin: dict[str, Any]) -> None:
     """Write the attribute's manifest: what measured what, and into which columns; only the parts of this plan."""
     folder = run.path / "attributes" / attribute.key
     parts = [run.path / _part(attribute.key, number) for number in numbers]
@@ -134,6 +143,7 @@ def _describe(run: Run, attribute: Attribute, seed: int, numbers: Sequence[int])
         "version": attribute.version,
         "parameters": attribute.model_dump(mode="json"),  # type: ignore[attr-defined]
         "seed": seed,
+        **origin,
         "rows": sum(pq.read_metadata(path).num_rows for path in parts),
         "columns": {field.name: str(field.type) for field in schemas[0]} if schemas else {},
         "parts": [path.name for path in parts],

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from data_pipeline.scorers.calibration import calibrated
-from data_pipeline.scorers.fit import FOLDS, Fitted
+from data_pipeline.scorers.features import views_of
+from data_pipeline.scorers.fit import CHOSEN_BY, FOLDS, Fitted
 from data_pipeline.scorers.labels import Labelled, described
 from data_pipeline.scorers.measures import (
     Measure,
@@ -41,6 +42,7 @@ def card_of(labelled: Labelled, fitted: Fitted, path: Path, seed: int) -> dict[s
     by_length = _shown(task, fitted.by_length)
     main = MEASURES[task][fitted.measured_by]
     low, high = bootstrap(main, y, scores, seed, against=by_length)
+    alone = {"answer length as the score": answer_length(labelled)} if task != "classes" else {}
     return {
         "target": scorer.target,
         "data": {"file": path.name, "sha256": sha256_file(path), **described(labelled, path)},
@@ -49,19 +51,28 @@ def card_of(labelled: Labelled, fitted: Fitted, path: Path, seed: int) -> dict[s
             name: with_interval(measure, y, _decided(name, task, scores), seed)
             for name, measure in MEASURES[task].items()
         },
-        "length_alone": {fitted.measured_by: with_interval(main, y, by_length, seed)},
+        "length_alone": {
+            name: with_interval(main, y, lengths, seed)
+            for name, lengths in {"model of both lengths": by_length, **alone}.items()
+        },
         "better_than_length": {"value": main(y, scores) - main(y, by_length), "low": low, "high": high},
         "calibration": _calibration(task, y, values, languages, scorer.calibration),
         "chosen": {
             "blocks": scorer.blocks,
             "linear_weight": scorer.weight,
             "embedding": scorer.space.embedding,
-            "by": fitted.measured_by,
+            "by": CHOSEN_BY[task],
         },
         "tried": fitted.tried,
         "seed": seed,
         "versions": {"python": platform.python_version(), **{n: importlib.metadata.version(n) for n in _LIBRARIES}},
     }
+
+
+def answer_length(labelled: Labelled) -> np.ndarray:
+    """Return the answers' lengths [rows], negative where shorter answers have the higher labels."""
+    lengths = np.array([len(answer) for answer in views_of(labelled.rows)["answer"]], dtype=np.float64)
+    return lengths if rank_correlation(labelled.y, lengths) >= 0 else -lengths
 
 
 MEASURES: dict[Task, dict[str, Measure]] = {
@@ -110,8 +121,11 @@ def markdown(card: dict[str, Any]) -> str:
         "| measure | value | 95 % interval |",
         "|---|---|---|",
         *(_line(name, found) for name, found in card["measures"].items()),
-        *(_line(f"{name}, length alone", found) for name, found in card["length_alone"].items()),
-        _line("better than length alone by", card["better_than_length"]),
+        *(
+            _line(f"{next(iter(card['measures']))}, length alone: {name}", found)
+            for name, found in card["length_alone"].items()
+        ),
+        _line("better than the model of both lengths by", card["better_than_length"]),
         "",
     ]
     if card["calibration"]:

@@ -1,4 +1,4 @@
-"""What a scorer sees of a row: tf–idf of words and characters, an embedding, statistics; each with its arrays.
+"""What a scorer sees of a row: tf–idf of words and characters, what it condenses to, an embedding, statistics.
 
 Vocabularies are lists of terms in the order of their columns and idf arrays, so that a saved scorer is JSON and
 numbers, and nothing in it can run.
@@ -21,6 +21,8 @@ from data_pipeline.scorers.statistics import WORD, statistics
 OFFLINE = "offline"
 CHARACTERS = 8000  # the beginning of a text that n-grams and embeddings are taken of; statistics are of all of it
 VIEWS = ("task", "prompt", "answer")
+CONDENSED = ("task", "answer")
+_COMPONENTS = 40
 _DIMENSIONS = 256
 _SEED = 42
 
@@ -38,7 +40,8 @@ class Space:
     Args:
         embedding: `offline`, or the directory of a sentence-transformers model.
         terms: per block of tf–idf (`task.words` …), the terms of its columns.
-        arrays: per block its idf; mean and scale of statistics and embedding.
+        arrays: per block its idf; the singular vectors of each condensed view; mean and scale of statistics and
+            embedding.
 
     """
 
@@ -54,6 +57,8 @@ class Space:
         for view in VIEWS:
             for kind in _TERMS:
                 found[f"{view}.{kind}"] = space._fit_terms(f"{view}.{kind}", views[view])
+        for view in CONDENSED:
+            found[f"{view}.topics"] = space._fit_topics(view, found)
         for name, values in space._dense(views).items():
             space.arrays[f"{name}.mean"] = values.mean(axis=0)
             space.arrays[f"{name}.scale"] = np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
@@ -61,8 +66,9 @@ class Space:
         return space, found
 
     def features(self, views: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """Return the blocks of texts: sparse tf–idf float32 [rows, terms], and dense `statistics` and `embedding`."""
+        """Return the blocks of texts: sparse tf–idf float32 [rows, terms], and dense topics, statistics, embedding."""
         found = {name: self._vectorizer(name).transform(_marked(views[name.partition(".")[0]])) for name in self.terms}
+        found |= {f"{view}.topics": self._topics(view, found) for view in CONDENSED}
         return found | {name: self._scaled(name, values) for name, values in self._dense(views).items()}
 
     def _fit_terms(self, name: str, texts: Sequence[str]) -> Any:
@@ -74,6 +80,22 @@ class Space:
         self.terms[name] = list(vectorizer.get_feature_names_out())
         self.arrays[f"{name}.idf"] = vectorizer.idf_
         return matrix
+
+    def _fit_topics(self, view: str, found: Mapping[str, Any]) -> np.ndarray:
+        """Learn a view's main directions (latent semantic analysis); none where it has too few terms or rows."""
+        from sklearn.utils.extmath import randomized_svd
+
+        matrix = joined(found, _terms_of(view))
+        if components := max(0, min(_COMPONENTS, *(side - 1 for side in matrix.shape))):
+            _, _, directions = randomized_svd(matrix, components, n_iter=4, random_state=_SEED)
+            # Half precision halves the file; training sees the rounded numbers too.
+            self.arrays[f"{view}.topics"] = directions.T.astype(np.float16)
+        return self._topics(view, found)
+
+    def _topics(self, view: str, found: Mapping[str, Any]) -> np.ndarray:
+        rows = joined(found, _terms_of(view))
+        directions = self.arrays.get(f"{view}.topics", np.zeros((rows.shape[1], 0)))
+        return np.asarray(rows @ directions.astype(np.float32))
 
     def _vectorizer(self, name: str) -> Any:
         vectorizer = _empty(name, vocabulary=self.terms[name])
@@ -110,22 +132,18 @@ def joined(features: Mapping[str, Any], blocks: Sequence[str]) -> Any:
 
     parts = [features[name] for name in blocks if name in features]
     even = [part if hasattr(part, "tocsr") else csr_matrix(part / np.sqrt(part.shape[1])) for part in parts]
-    return hstack(even, format="csr", dtype=np.float32)
-
-
-def columns_of(space: Space, counts: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Return, per block of tf–idf, the columns of its most frequent terms, at most so many."""
-    found = {}
-    for name, count in counts.items():
-        idf = space.arrays.get(f"{name}.idf", np.zeros(0))
-        found[name] = np.sort(np.argsort(idf, kind="stable")[:count])
+    found = hstack(even, format="csr", dtype=np.float32)
+    found.sort_indices()  # sums do not depend on whether the texts were those fitted to
     return found
 
 
-def dense(features: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the statistics and the named columns of tf–idf blocks as float32 [rows, n], for trees."""
-    parts = [features[name][:, chosen].toarray() for name, chosen in columns.items() if len(chosen)]
-    return np.hstack([features["statistics"], *parts]).astype(np.float32)
+def dense(features: Mapping[str, Any]) -> np.ndarray:
+    """Return statistics and topics as float32 [rows, n], for trees."""
+    return np.hstack([features["statistics"], *(features[f"{view}.topics"] for view in CONDENSED)]).astype(np.float32)
+
+
+def _terms_of(view: str) -> list[str]:
+    return [f"{view}.{kind}" for kind in _TERMS]
 
 
 def _marked(texts: Sequence[str]) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from data_pipeline.scorers.calibration import calibrate
-from data_pipeline.scorers.features import Space, columns_of, dense, joined, views_of
+from data_pipeline.scorers.calibration import calibrate, calibrated
+from data_pipeline.scorers.features import Space, dense, joined, views_of
 from data_pipeline.scorers.labels import Labelled
 from data_pipeline.scorers.measures import accuracy, auc, rank_correlation
 from data_pipeline.scorers.models import Forest, Linear, Task
@@ -23,10 +23,10 @@ BLOCKS: dict[str, tuple[str, ...]] = {
     "all": (*_TFIDF, "statistics"),
     "all+embedding": (*_TFIDF, "statistics", "embedding"),
 }
-STRENGTHS = (0.5, 2.0)
-LEAVES = (2, 6)
+STRENGTHS = (0.05, 0.5, 2.0)  # noisy labels want the first
+LEAVES = (2, 15)
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-FREQUENT = {"task.words": 150, "answer.words": 100}  # terms that the trees see
+_LEAST = 1e-9  # probability
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Fitted:
         output: its out-of-fold outputs [rows, outputs], by the chosen models.
         by_length: out-of-fold outputs of the same model on the two lengths alone.
         tried: every candidate with its out-of-fold value.
-        measured_by: the measure that chose.
+        measured_by: the measure that tells how good it is.
 
     """
 
@@ -58,28 +58,32 @@ def fit(labelled: Labelled, target: str, embedding: str, seed: int) -> Fitted:
     outputs = max(1, len(labelled.classes))
     views = views_of(labelled.rows)
     space, features = Space.fitted(views, embedding)
-    columns = columns_of(space, FREQUENT)
     folds = list(folds_of(labelled, seed))
     tried: list[dict[str, Any]] = []
 
     matrices = {name: joined(features, blocks) for name, blocks in BLOCKS.items()}
     linear: dict[tuple[str, float], np.ndarray] = {}
-    for name, x in matrices.items():
-        for strength in STRENGTHS:
-            linear[name, strength] = _linear_out_of_fold(task, x, y, outputs, strength, folds)
-            value = value_of(task, y, linear[name, strength])
-            tried.append({"model": "linear", "blocks": name, "C": strength, "value": value})
-    table = dense(features, columns)
+
+    def try_linear(name: str, strength: float) -> None:
+        output = linear[name, strength] = _linear_out_of_fold(task, matrices[name], y, outputs, strength, folds)
+        tried.append({"model": "linear", "blocks": name, "C": strength, **_found(task, y, output)})
+
+    for strength in STRENGTHS:
+        try_linear("all", strength)
+    (_, strength), _ = _best(task, y, linear)
+    for name in sorted(BLOCKS.keys() - {"all"}):
+        try_linear(name, strength)
+    table = dense(features)
     forests: dict[int, np.ndarray] = {}
     for leaf in LEAVES:
         forests[leaf] = _forest_out_of_fold(task, table, y, outputs, leaf, seed, folds)
-        tried.append({"model": "forest", "leaf": leaf, "value": value_of(task, y, forests[leaf])})
+        tried.append({"model": "forest", "leaf": leaf, **_found(task, y, forests[leaf])})
 
     (name, strength), from_linear = _best(task, y, linear)
     leaf, from_forest = _best(task, y, forests)
     mixed = {weight: weight * from_linear + (1 - weight) * from_forest for weight in WEIGHTS}
     for weight, output in mixed.items():
-        tried.append({"model": "both", "linear_weight": weight, "value": value_of(task, y, output)})
+        tried.append({"model": "both", "linear_weight": weight, **_found(task, y, output)})
     weight, output = _best(task, y, mixed)
 
     scorer = Scorer(
@@ -88,7 +92,6 @@ def fit(labelled: Labelled, target: str, embedding: str, seed: int) -> Fitted:
         labelled.classes,
         space,
         list(BLOCKS[name]),
-        columns,
         Linear.fitted(task, matrices[name], y, outputs, strength),
         Forest.fitted(task, table, y, outputs, leaf, seed),
         weight,
@@ -99,13 +102,25 @@ def fit(labelled: Labelled, target: str, embedding: str, seed: int) -> Fitted:
 
 
 MEASURED_BY = {"binary": "auc", "classes": "accuracy", "number": "rank_correlation"}
+CHOSEN_BY = MEASURED_BY | {"classes": "log_likelihood"}  # accuracy steps by rows and cannot tell near equals apart
 
 
 def value_of(task: Task, y: np.ndarray, output: np.ndarray) -> float:
-    """Return what models are chosen by: AUC, accuracy or rank correlation of outputs [rows, outputs]."""
-    if task == "classes":
-        return accuracy(y, output.argmax(axis=1))
-    return (auc if task == "binary" else rank_correlation)(y, output[:, 0])
+    """Return what models are chosen by, of outputs [rows, outputs].
+
+    AUC, rank correlation, or for classes the mean log-likelihood at the temperature that suits the outputs best.
+    """
+    if task != "classes":
+        return (auc if task == "binary" else rank_correlation)(y, output[:, 0])
+    everywhere = [""] * len(y)
+    shares = calibrated(task, output, everywhere, calibrate(task, output, y, everywhere))
+    return float(np.mean(np.log(np.maximum(shares[np.arange(len(y)), y], _LEAST))))
+
+
+def _found(task: Task, y: np.ndarray, output: np.ndarray) -> dict[str, float]:
+    """Return the values of a candidate for the card."""
+    more = {"accuracy": accuracy(y, output.argmax(axis=1))} if task == "classes" else {}
+    return more | {"value": value_of(task, y, output)}
 
 
 def _best(task: Task, y: np.ndarray, outputs: dict[Any, np.ndarray]) -> tuple[Any, np.ndarray]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 Task = Literal["number", "binary", "classes"]
-_TREES = 200
+TREES = 200
 _LEAST = 1e-3  # no forest is surer than this
 
 
@@ -59,7 +59,7 @@ class Forest:
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
         kind = ExtraTreesRegressor if task == "number" else ExtraTreesClassifier
-        trees = kind(_TREES, min_samples_leaf=leaf, max_features=0.2, random_state=seed, n_jobs=1).fit(x, y)
+        trees = kind(TREES, min_samples_leaf=leaf, max_features=0.2, random_state=seed, n_jobs=1).fit(x, y)
         present = None if task == "number" else np.asarray(trees.classes_, dtype=np.int64)
         return cls(task, _table([tree.tree_ for tree in trees.estimators_], task, present, outputs))
 
@@ -123,8 +123,8 @@ def _one_linear(task: Task, x: Any, y: np.ndarray, strength: float) -> tuple[np.
         return ridge.coef_, float(ridge.intercept_)
     if y.all() or not y.any():  # a class that no row of these folds has
         return np.zeros(x.shape[1]), 20.0 if y.all() else -20.0
-    # The dual form, for there are more columns than rows.
-    model = LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=200, tol=1e-3, random_state=0)
+    wide = x.shape[1] > x.shape[0]  # the dual form is the quick one then
+    model = LogisticRegression(C=strength, solver="liblinear", dual=wide, max_iter=200, tol=1e-2, random_state=0)
     model.fit(x, y)
     return model.coef_[0], float(model.intercept_[0])
 

@@ -20,7 +20,7 @@ from data_pipeline.scorers.models import Forest, Linear, Task
 from utils.errors import UserError
 from utils.runs.commit import read_json, replace_json, sha256_file
 
-VERSION = 1
+VERSION = 2
 _BATCH = 2048
 
 
@@ -34,7 +34,6 @@ class Scorer:
         classes: names of the classes, in the order of the models' outputs.
         space: texts → features.
         blocks: the blocks that the linear model sees.
-        columns: the columns that the forest sees, by block.
         linear: the linear model.
         forest: the trees.
         weight: of the linear model's output; the forest has the rest.
@@ -47,7 +46,6 @@ class Scorer:
     classes: list[str]
     space: Space
     blocks: list[str]
-    columns: dict[str, np.ndarray]
     linear: Linear
     forest: Forest
     weight: float
@@ -81,7 +79,7 @@ class Scorer:
         if self.weight > 0:
             total += self.weight * self.linear.output(joined(found, self.blocks))
         if self.weight < 1:
-            total += (1 - self.weight) * self.forest.output(dense(found, self.columns))
+            total += (1 - self.weight) * self.forest.output(dense(found))
         return total
 
 
@@ -89,7 +87,6 @@ def save(scorer: Scorer, folder: Path) -> None:
     """Write `scorer.json` and `arrays.npz` into a folder that is there."""
     arrays = {
         **{f"space/{name}": value for name, value in scorer.space.arrays.items()},
-        **{f"columns/{name}": value for name, value in scorer.columns.items()},
         **{f"linear/{name}": value for name, value in scorer.linear.arrays.items()},
         **{f"forest/{name}": value for name, value in scorer.forest.arrays.items()},
     }
@@ -128,7 +125,7 @@ def load(folder: Path) -> Scorer:
         raise UserError("arrays.npz is not the one that scorer.json names", where=str(folder), mend="fit it again")
     try:
         with np.load(arrays, allow_pickle=False) as file:
-            parts: dict[str, dict[str, np.ndarray]] = {"space": {}, "columns": {}, "linear": {}, "forest": {}}
+            parts: dict[str, dict[str, np.ndarray]] = {"space": {}, "linear": {}, "forest": {}}
             for name in file.files:
                 part, _, key = name.partition("/")
                 parts[part][key] = file[name]
@@ -140,7 +137,6 @@ def load(folder: Path) -> Scorer:
         about["classes"],
         Space(about["embedding"], about["terms"], parts["space"]),
         about["blocks"],
-        parts["columns"],
         Linear(about["task"], parts["linear"]),
         Forest(about["task"], parts["forest"]),
         about["weight"],

@@ -8,26 +8,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data_pipeline.scorers.asked import asked
+from data_pipeline.scorers.relations import related
+
 # A Chinese character is a word of its own, for no blank says where words end.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
 WORD = rf"[{_CJK}]|[^\W{_CJK}]+"
+_FUNCTION_WORDS = """
+    the a an of to in and is are was were be for with on that it as by or at from this you your can their they its i we
+    he she his her not have has had will would should which who what when where how
+    的 了 是 在 和 有 我 你 他 她 它 这 那 就 也 都 与 及 为 以 对 中 地 得 着 不
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 _WORD = re.compile(WORD)
 _SENTENCE = re.compile(r"[.!?。！？]+")
+_PIECE = re.compile(r"[.!?。！？\n]+")
 _ITEM = re.compile(r"(?m)^\s*(?:\d+[.)、]|[-*•·])")
 _NUMBER = re.compile(r"\d+")
+_MARK = re.compile(r"[^\w\s]|_")
+_CAPITAL = re.compile(r"[A-Z]")
 _NAME = re.compile(r"(?<![.!?:\"“]\s)(?<=\s)[A-Z][a-z]+")
-_ASKS = re.compile(
-    r"\W*(?:what|who|whom|whose|when|where|which|why|how|is|are|was|were|can|could|do|does|did|should|would|will)\b"
-    r"|.*(?:什么|谁|何时|哪|为什么|怎么|如何|多少|几|吗|呢)",
-    re.IGNORECASE,
-)
-_WHY_OR_HOW = re.compile(r"\W*(?:why|how|explain|describe)\b|.*(?:为什么|如何|怎么|怎样|解释|描述)", re.IGNORECASE)
-_MAKES = re.compile(
-    r"\W*(?:write|create|generate|compose|design|construct|come up|develop|imagine|tell|draft|produce|make)\b"
-    r"|.*(?:写|创作|生成|设计|编写|创建|想象|撰写)",
-    re.IGNORECASE,
-)
+_YEAR = re.compile(r"(?<!\d)(?:1\d{3}|20[0-2]\d)(?!\d)")
 _CODE = re.compile(r"```|\bdef \w+\(|\bclass \w+|[{};]\s*$|</?\w+>|\bSELECT\b|\breturn\b", re.MULTILINE)
 _FORMULA = re.compile(r"\d\s*[-+*/=^×÷]\s*\(?\d|\\frac|\$[^$]+\$")
 _REFUSAL = re.compile(
@@ -36,6 +38,12 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _HOLLOW = re.compile(r"<no ?input>|n/?a\b|\[.*?\]|\(.*?(?:url|link|image|attach).*?\)|_{3,}|无输入", re.IGNORECASE)
+_VERDICT = re.compile(r"\s*(?:(?:yes|no|true|false)\b|是|否|对|错|不)", re.IGNORECASE)
+_PERSONS = (
+    frozenset({"he", "she", "his", "her", "him", "他", "她"}),
+    frozenset({"you", "your", "你", "您"}),
+    frozenset({"i", "my", "we", "our", "我"}),
+)
 
 
 def statistics(tasks: Sequence[str], prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
@@ -53,24 +61,14 @@ def statistics(tasks: Sequence[str], prompts: Sequence[str], answers: Sequence[s
 
 def _of_row(task: str, prompt: str, answer: str) -> list[float]:
     rest = prompt[len(task) :].strip()
-    asked, said, beside = _words(task), _words(answer), _words(rest)
-    of_prompt, of_answer = set(asked) | set(beside), set(said)
-    triples, source = (
-        set(zip(said, said[1:], said[2:], strict=False)),
-        set(zip(beside, beside[1:], beside[2:], strict=False)),
-    )
+    words = _words(task), _words(rest), _words(answer)
     return [
-        *_of_text(task, asked),
-        *_of_text(answer, said),
-        *_of_text(rest, beside),
-        float(bool(rest)),
-        math.log((len(answer) + 1) / (len(prompt) + 1)),
-        math.log((len(answer) + 1) / (len(rest) + 1)),
-        len(of_prompt & of_answer) / (len(of_answer) + 1),
-        len(of_prompt & of_answer) / (len(of_prompt) + 1),
-        len(triples & source) / (len(triples) + 1),
-        float(bool(answer) and answer.strip() in prompt),
-        *(float(bool(kind.match(task))) for kind in (_ASKS, _WHY_OR_HOW, _MAKES)),
+        *_of_text(task, words[0]),
+        *_of_text(answer, words[2]),
+        *_of_text(rest, words[1]),
+        *_of_answer(answer, words[2]),
+        *related(prompt, rest, answer, words, FUNCTION_WORDS),
+        *asked(task),
         float(len(_HOLLOW.findall(prompt))),
         float(bool(_REFUSAL.search(answer))),
     ]
@@ -84,22 +82,48 @@ def _of_text(text: str, words: Sequence[str]) -> list[float]:
         math.log1p(len(words)),
         len(set(words)) / (len(words) + 1),
         sum(map(len, words)) / (len(words) + 1),
+        _share(words, FUNCTION_WORDS),
+        sum(len(word) > 8 for word in words) / (len(words) + 1),
         math.log1p(sentences),
         math.log1p(len(words) / (sentences + 1)),
         sum(map(len, _NUMBER.findall(text))) / characters,
         math.log1p(len(_NUMBER.findall(text))),
         len(_NAME.findall(text)) / (len(words) + 1),
-        sum(not (letter.isalnum() or letter.isspace()) for letter in text) / characters,
+        len(_MARK.findall(text)) / characters,
         math.log1p(text.count("\n")),
         math.log1p(len(_ITEM.findall(text))),
         math.log1p(text.count("?") + text.count("？")),
         math.log1p(sum(text.count(mark) for mark in '"“”「」')),
         math.log1p(text.count(",") + text.count("，") + text.count("、")),
         math.log1p(text.count(":") + text.count("：")),
+        math.log1p(text.count("(") + text.count("（")),
         float(text.rstrip().endswith((".", "!", "?", "。", "！", "？"))),
         float(bool(_CODE.search(text))),
         float(len(_FORMULA.findall(text)) > 0),
     ]
+
+
+def _of_answer(answer: str, words: Sequence[str]) -> list[float]:
+    lengths = [len(_WORD.findall(piece)) for piece in _PIECE.split(answer) if piece.strip()] or [0]
+    return [
+        math.log1p(max(lengths)),
+        float(np.std(lengths)),
+        math.log1p(lengths[0]),
+        math.log1p(lengths[-1]),
+        len(set(words)) / (math.sqrt(len(words)) + 1),
+        len(_CAPITAL.findall(answer)) / (len(answer) + 1),
+        float(answer[:1].isupper()),
+        float(answer[:1].isdigit()),
+        float("http" in answer),
+        float(bool(_VERDICT.match(answer))),
+        math.log1p(len(_YEAR.findall(answer))),
+        float(bool(_YEAR.search(answer[:60]))),
+        *(_share(words, persons) for persons in _PERSONS),
+    ]
+
+
+def _share(words: Sequence[str], of: frozenset[str]) -> float:
+    return sum(word in of for word in words) / (len(words) + 1)
 
 
 def _words(text: str) -> list[str]:

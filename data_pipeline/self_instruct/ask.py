@@ -21,11 +21,12 @@ SEEDS = 2**31  # servers take seeds of 31 bits
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One prompt for new tasks and the examples in it."""
+    """One prompt for new tasks and the examples in it; `node` is what it is for, where a quota says so."""
 
     text: str
     seeds: tuple[Task, ...]
     pool: tuple[Task, ...]
+    node: str | None = None
 
     @property
     def first(self) -> int:

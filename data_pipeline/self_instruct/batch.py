@@ -37,6 +37,7 @@ def made(asker: Asker, pool: Pool, batch: int, name: str, prompts: int) -> list[
             "pool_ids": [task.id for task in shown[number].pool],
             "model": answer.model,
             "request_seed": seeds[number],
+            "node": shown[number].node,
         }
         if answer.text is None:
             rows.append({**about, "status": "quarantined", "error": answer.error})
@@ -46,6 +47,8 @@ def made(asker: Asker, pool: Pool, batch: int, name: str, prompts: int) -> list[
     if asker.config.way == "steps":
         _decide(_waiting(rows), asker, pool, name)
         _fill(_waiting(rows), asker, pool, name)
+    if pool.shortfall is not None:
+        pool.shortfall.place(_waiting(rows), pool.taken)
     if asker.config.verify:
         _verify(_waiting(rows), asker)
     for row in _waiting(rows):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from data_pipeline.quota import QuotaFile, quota_file
 from utils.models.chat.config import ChatModelConfig
 from utils.runs.config import RunConfig
 
@@ -23,6 +24,8 @@ class SelfInstructConfig(RunConfig):
     way: Literal["whole_tasks", "steps"] = "whole_tasks"
     """whole_tasks: one reply holds many tasks with their answers, as Alpaca and BELLE ask. steps: instructions, then
     for each whether it is a classification, then its instance, as Self-Instruct asks."""
+    quota: Annotated[QuotaFile | None, BeforeValidator(quota_file)] = None
+    """A card's quota.yaml: prompts show seed tasks of the nodes that are short, until all are full."""
     target: int = Field(ge=1)
     """Tasks to write."""
     max_prompts: int = Field(ge=1)

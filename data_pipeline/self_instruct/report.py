@@ -40,7 +40,7 @@ def report(run: Run, config: SelfInstructConfig, manifest: dict[str, Any]) -> No
         Text("New instructions", "新指令"),
         subtitle=f"{config.name or config.output.name} · {manifest['finished']}",
         sections=[
-            Section(Text("Drafts", "草稿"), _drafts(counts)),
+            Section(Text("Drafts", "草稿"), _drafts(counts, config.max_prompts)),
             Section(Text("Why drafts were refused", "拒绝原因"), _reasons(counts, rows)),
             Section(Text("How the pool grew", "任务池的增长"), [_growth(rows)]),
             Section(Text("What was asked", "请求与用量"), _used(counts)),
@@ -51,7 +51,7 @@ def report(run: Run, config: SelfInstructConfig, manifest: dict[str, Any]) -> No
         temporary.write_text(page, encoding="utf-8")
 
 
-def _drafts(counts: dict[str, Any]) -> list[Block]:
+def _drafts(counts: dict[str, Any], most: int) -> list[Block]:
     facts = [
         Fact(Text("drafts and failed requests", "草稿与失败的请求"), counts["in"]),
         Fact(Text("accepted", "入选"), counts["kept"], tone="good"),
@@ -59,7 +59,7 @@ def _drafts(counts: dict[str, Any]) -> list[Block]:
         Fact(Text("failed", "失败"), counts["quarantined"], tone="warn"),
     ]
     blocks: list[Block] = [Facts(facts, whole=counts["in"])]
-    if counts["kept"] < counts["target"]:
+    if counts["kept"] < counts["target"] and counts["used"].get("new tasks", {}).get("requests", 0) >= most:
         said = Text(
             f"max_prompts is used up: {counts['kept']} of {counts['target']} tasks were accepted.",
             f"max_prompts 已用尽：目标 {counts['target']} 个任务，入选 {counts['kept']} 个。",

@@ -36,7 +36,8 @@ def inputs(config: SelfInstructConfig) -> list[Path]:
 
 def dry_run(config: SelfInstructConfig) -> dict[str, Any]:
     """Return requests, tokens and cost, from the least to the most, and what leaves this host."""
-    return forecast(config, Pool(config, read_seed_tasks(config.seeds)))
+    pool = Pool(config, read_seed_tasks(config.seeds))
+    return forecast(config, pool) | ({"quota": pool.shortfall.rooms} if pool.shortfall else {})
 
 
 def work(run: Run, config: SelfInstructConfig) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def work(run: Run, config: SelfInstructConfig) -> dict[str, Any]:
     with ExitStack() as stack, run.progress(config.target, "accepted tasks") as progress:
         asker: Asker | None = None
         for name, number, prompts in _batches(config):
-            if len(pool.tasks) >= config.target:
+            if pool.full:
                 break
             if run.committed(name) is None:
                 asker = asker or Asker(config, stack.enter_context(config.model.open(run.path)))
@@ -59,7 +60,7 @@ def work(run: Run, config: SelfInstructConfig) -> dict[str, Any]:
                 used.setdefault(what, Counter()).update(counts)
             names.append(name)
             run.stop.check()
-    if len(pool.tasks) < config.target:
+    if not pool.full:
         run.log.warning("max_prompts is used up with %d of %d tasks accepted", len(pool.tasks), config.target)
     return _publish(run, config, names, used)
 

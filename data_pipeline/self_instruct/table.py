@@ -30,6 +30,7 @@ DRAFTS_SCHEMA = pa.schema(
         ("pool_ids", pa.list_(pa.string())),
         ("model", pa.string()),
         ("request_seed", pa.int64()),
+        ("node", pa.string()),
         ("error", pa.string()),
     ]
 )
@@ -50,6 +51,7 @@ def training_row(draft: Row, form: str, about: dict[str, Any]) -> Row:
         "pool_ids": " ".join(draft["pool_ids"]),
         "is_classification": draft["is_classification"],
         "verified": draft["verified"],
+        **({"node": draft["node"]} if draft["node"] else {}),
     }
     instruction, given, output = draft["instruction"], draft["input"], draft["output"]
     if form == "seed_task":

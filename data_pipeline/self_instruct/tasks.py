@@ -36,12 +36,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class SeedTask:
-    """A task that people wrote, with one instance or several."""
+    """A task that people wrote, with one instance or several; `node` where it says what of a taxonomy it belongs to."""
 
     id: str
     instruction: str
     instances: tuple[tuple[str, str], ...]
     is_classification: bool
+    node: str | None = None
 
     def example(self, number: int) -> Task:
         """Return the task with one of its instances; any number will do, they go round."""
@@ -76,7 +77,10 @@ def _seed_task(row: Row, path: Path) -> SeedTask:
     kind = row.get("is_classification", False)
     if not isinstance(kind, bool):
         raise UserError(f"is_classification is {kind!r}, neither true nor false", where=where)
-    return SeedTask(name, instruction.strip(), tuple(_instances(instances, where)), kind)
+    node = row.get("node")
+    if node is not None and not isinstance(node, str):
+        raise UserError(f"node is {node!r}, no name", where=where)
+    return SeedTask(name, instruction.strip(), tuple(_instances(instances, where)), kind, node)
 
 
 def _instances(instances: list[Any], where: str) -> Iterator[tuple[str, str]]:

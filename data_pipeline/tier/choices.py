@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from utils.runs.config import Name, StrictModel
 
 Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+\.[A-Za-z0-9_]+$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 REST = "*"
 
 
@@ -19,7 +20,7 @@ class Floor(StrictModel):
 
     attribute: Column
     """The measure, as `attribute.column`."""
-    minimum: float
+    minimum: Finite
     """The smallest value that stays."""
 
 
@@ -28,9 +29,9 @@ class Band(StrictModel):
 
     name: Name
     """The tier's name."""
-    quantiles: tuple[float, float] | None = None
+    quantiles: tuple[Finite, Finite] | None = None
     """By rank: [0, 0.5] is the easier half. Equal values are ordered by the hash of the id, so sizes are exact."""
-    range: tuple[float | None, float | None] | None = None
+    range: tuple[Finite | None, Finite | None] | None = None
     """By value: from the first number (included) to the second (not included); null is no end."""
     rows: int | None = Field(default=None, ge=1)
     """The tier's budget: at most so many rows, or"""
@@ -107,7 +108,7 @@ class Quota(StrictModel):
 
     by: Literal["lang", "source"] | Column
     """The language, the source, or a column of an attribute; a row with a list of tags counts for each."""
-    share: dict[str, float] | None = None
+    share: dict[str, Finite] | None = None
     """Of the tier's budget, by value."""
     rows: dict[str, int] | None = None
     """So many rows, by value; a tier without a budget in rows does not bind other values."""
@@ -158,7 +159,13 @@ class Decontaminate(StrictModel):
     """The key of the prompt, where it has another name."""
     ngram: int = Field(default=8, ge=8, le=13)
     """Words in a common n-gram; of scripts without blanks, twice as many characters."""
-    similarity: float = Field(default=0.65, gt=0, le=1)
+    similarity: float = Field(default=0.6, gt=0, le=1)
     """The least cosine of weighted character n-grams, and"""
-    similarity_unspaced: float = Field(default=0.5, gt=0, le=1)
+    similarity_unspaced: float = Field(default=0.45, gt=0, le=1)
     """the least for evaluation prompts in scripts without blanks, such as Chinese."""
+    model: Path | None = None
+    """A sentence-transformers directory by which prompts are compared too, for paraphrases and translations, and"""
+    model_similarity: float = Field(default=0.9, gt=0, le=1)
+    """the least cosine of its vectors. It depends on the model: look at some matches first."""
+    model_prefix: str = ""
+    """Put before every text, for models that were trained with one (`query: `)."""

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from data_pipeline.quota import quotas_of
 from data_pipeline.tier.choices import Band, Column, Decontaminate, Diversity, Floor, Quota, Seed, phased
 from utils.runs.config import RunConfig
 
 Control = Literal["random", "tokens", "lengths"]
-WrittenFormat = Literal["chat", "alpaca", "sharegpt", "data_list", "dolly", "prompt_completion"]
+WrittenFormat = Literal[
+    "chat", "alpaca", "sharegpt", "data_list", "dolly", "prompt_completion", "seed_task", "document"
+]
 
 
 def _bands(value: Any) -> Any:
@@ -46,8 +49,8 @@ class TierConfig(RunConfig):
     """Quantiles are taken in each language by itself."""
     diversity: Diversity = Diversity()
     """Which rows of a tier come first, and how alike two of them may be."""
-    quotas: tuple[Quota, ...] = ()
-    """How much of every tier may be of one language, source or tag."""
+    quotas: Annotated[tuple[Quota, ...], BeforeValidator(quotas_of)] = ()
+    """How much of every tier may be of one language, source or tag; or a card's quota.yaml."""
     held_out: float = Field(default=0.0, ge=0, lt=1)
     """Share of prompt families kept for evaluation, split off before any measure is looked at."""
     seeds: tuple[Seed, ...] = ()

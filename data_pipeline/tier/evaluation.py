@@ -1,12 +1,14 @@
 """Rows that ask what an evaluation asks: equal prompts, shared n-grams, like wording (decontamination).
 
-Three checks, each of the prompt alone, after width, case, punctuation and blanks are folded:
+Checks of the prompt and of each later question of the row, after `folded_texts`:
 
 - `exact`: equal texts.
 - `ngram`: one n-gram in common, of words, or of twice as many characters in scripts without blanks between words
   (13-grams in GPT-3, Brown et al. 2020, appendix C; 8-grams in PaLM). A shorter prompt has no n-gram.
+- `contained`: such a shorter evaluation prompt stands whole in the row's, if it has at least 3 words.
 - `wording`: cosine of weighted character n-grams (`wording.py`): edited, shortened or reordered prompts, in any
   language and without weights. It sees no meaning: a free paraphrase or a translation passes.
+- `embedding`: where the config names a model, the cosine of its vectors (`meaning.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from data_pipeline.tier.families import asked_in, folded, folded_texts
+from data_pipeline.tier.families import asked_in, folded_texts, later_questions
+from data_pipeline.tier.meaning import Meaning
 from data_pipeline.tier.wording import Wording
 from utils.data.formats import RowError, detect
 from utils.data.inputs import InputFile, find_files
@@ -40,8 +43,10 @@ MATCHES = {
 _REFERENCE = {"file": pl.String, "row": pl.Int64, "text": pl.String}
 _KEYS = ("prompt", "question", "instruction", "query", "problem", "turns", "conversations", "messages", "text", "input")
 _SHOWN = 300
+_CONTAINED = 3  # words that a prompt has at least to be looked for in another
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Tibetan}\p{Myanmar}\p{Khmer}]"
 
+_BOUNDED = pl.format(" {} ", "folded")
 _BARE = pl.col("folded").str.replace_all(" ", "", literal=True)  # a comma that is gone leaves no blank in Chinese
 
 
@@ -126,8 +131,13 @@ class Evaluation:
         self._wording = Wording(self.frame["folded"])
         unspaced = self.frame.select(
             pl.col("folded").str.count_matches(_UNSPACED) * 2 > pl.col("folded").str.len_chars()
-        )
-        self._worth = np.where(unspaced.to_series(), settings.similarity_unspaced, settings.similarity)
+        ).to_series()
+        self._worth = np.where(unspaced, settings.similarity_unspaced, settings.similarity)
+        self._meaning = Meaning(given["text"], settings.model, settings.model_prefix) if settings.model else None
+        self._meant = np.full(len(given), settings.model_similarity)
+        text = pl.when(unspaced).then(_BARE).otherwise(_BOUNDED)
+        short = self.frame.with_columns(text=text).filter((_units() >= _CONTAINED) & (_units() < settings.ngram))
+        self._short = short.select("reference", "text").unique("text", keep="first", maintain_order=True)
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -136,12 +146,16 @@ class Evaluation:
     def matches(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the rows (`id, messages`) that ask what the evaluation asks, under the schema `MATCHES`.
 
-        Of several checks the first that finds one counts: exact, n-gram, wording.
+        Of several checks the first that finds one counts, in the order of their list above; then the earlier turn.
         """
-        asked = rows.select("id", prompt=asked_in(rows)).with_columns(folded=pl.col("prompt").pipe(folded))
-        asked = asked.with_row_index("place")
-        found = [self._equal(asked), self._sharing(asked), self._alike(asked)]
-        first = pl.concat(found).unique("place", keep="first", maintain_order=True).sort("place")
+        turns = [[first, *later] for first, later in zip(asked_in(rows), later_questions(rows), strict=True)]
+        asked = pl.DataFrame({"id": rows["id"], "prompt": pl.Series(turns, dtype=pl.List(pl.String))})
+        asked = asked.with_row_index("row").explode("prompt").with_row_index("place")
+        asked = asked.with_columns(folded=folded_texts(asked["prompt"]))
+        found = [self._equal(asked), self._sharing(asked), self._holding(asked)]
+        found += [self._alike(asked, method) for method in ("wording", "embedding")]
+        of_place = pl.concat(found).with_columns(row=asked["row"].gather(pl.concat(found)["place"]))
+        first = of_place.unique("row", keep="first", maintain_order=True).sort("row")
         told = self.frame[first["reference"]].select(
             reference_file="file", reference_row="row", reference_text=pl.col("text").str.slice(0, _SHOWN)
         )
@@ -171,12 +185,31 @@ class Evaluation:
             self._long["reference"].gather(best["reference"]),
         )
 
-    def _alike(self, asked: pl.DataFrame) -> pl.DataFrame:
-        """Return rows with a reference of like wording; similarity is the cosine."""
-        found = list(self._wording.nearest(asked["folded"], self._worth))
+    def _holding(self, asked: pl.DataFrame) -> pl.DataFrame:
+        """Return rows in which a short reference stands whole; similarity is its share of the characters."""
+        patterns = self._short["text"].implode()
+        parts = []
+        for text in (_BARE, _BOUNDED):
+            held = asked.select(
+                "place", length=text.str.len_chars(), text=text.str.extract_many(patterns, overlapping=True)
+            )
+            parts.append(held.explode("text").drop_nulls("text"))
+        held = pl.concat(parts).join(self._short, on="text", how="inner", maintain_order="left")
+        held = held.with_columns(share=pl.col("text").str.len_chars() / pl.col("length"))
+        best = held.sort("place", -pl.col("share"), "reference").unique("place", keep="first", maintain_order=True)
+        return _found(best["place"], "contained", best["share"], best["reference"])
+
+    def _alike(self, asked: pl.DataFrame, method: str) -> pl.DataFrame:
+        """Return rows with a reference of like wording, or of like meaning by the model; similarity is the cosine."""
+        checks = {
+            "wording": (self._wording, "folded", self._worth),
+            "embedding": (self._meaning, "prompt", self._meant),
+        }
+        check, column, worth = checks[method]
+        found = list(check.nearest(asked[column], worth)) if check is not None else []
         places = asked["place"].gather([place for place, _, _ in found])
         similarity = pl.Series([cosine for _, _, cosine in found], dtype=pl.Float64)
-        return _found(places, "wording", similarity, pl.Series([one for _, one, _ in found], dtype=pl.UInt32))
+        return _found(places, method, similarity, pl.Series([one for _, one, _ in found], dtype=pl.UInt32))
 
 
 def _found(place: pl.Series, method: str, similarity: pl.Series, reference: pl.Series) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -63,15 +63,30 @@ def _asked(messages: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(asked or [message["content"] for message in messages])
 
 
+def later_questions(rows: pl.DataFrame) -> list[list[str]]:
+    """Return what the user says after the first answer, a text per turn."""
+    return [[turn["content"] for turn in _from_answer(messages)] for messages in rows["messages"].to_list()]
+
+
+def _from_answer(messages: Sequence[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
+    after = itertools.dropwhile(lambda message: message["role"] != "assistant", messages)
+    return (message for message in after if message["role"] == "user")
+
+
 def folded_texts(texts: pl.Series) -> pl.Series:
-    """Return texts with `folded` applied."""
-    return pl.DataFrame({"text": texts}).select(pl.col("text").pipe(folded))["text"]
+    """Return texts without width, case, punctuation, blanks, invisible characters and the Chinese script's two forms.
 
+    A text of nothing else stays as it is.
+    """
+    from opencc import OpenCC
 
-def folded(text: pl.Expr) -> pl.Expr:
-    """Return the expression that folds width, case, punctuation and blanks; a text of nothing else stays as it is."""
-    plain = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[\p{P}\s]+", " ").str.strip_chars()
-    return pl.when(plain.str.len_bytes() > 0).then(plain).otherwise(text)
+    invisible, marks = r"\p{Cf}+", r"[\p{P}\s]+"
+    text = pl.col("text").str.normalize("NFKC").str.to_lowercase().str.replace_all(invisible, "")
+    plain = text.str.replace_all(marks, " ").str.strip_chars()
+    frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
+    kept = frame.select(pl.when(plain.str.len_bytes() > 0).then(plain).otherwise("text"))["text"]
+    simplified = OpenCC("t2s").convert
+    return pl.Series("text", [simplified(one) for one in kept], dtype=pl.String)
 
 
 def numbers_in(texts: pl.Series) -> pl.Series:

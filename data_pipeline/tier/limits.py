@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from data_pipeline.tier.config import TierConfig
 
 SIMILAR = "too_similar"
+SHORT = 0.01  # of what a quota wants, beyond which it is said to be short
 _BLOCK = 512  # rows compared with all taken ones at a time
 
 
@@ -180,10 +181,12 @@ def lists_of(column: pl.Series) -> list[list[str]]:
 
 
 def fillings(candidates: pl.DataFrame, band: Band, config: TierConfig) -> list[dict[str, Any]]:
-    """Return how far each quota of a tier was filled: `by, value, unit, wanted, had, taken, short`.
+    """Return how far each quota of a tier was filled: `by, value, unit, wanted, had, taken, short, because`.
+
+    `because` is what refused most of the rows of a quota that is short, null when the band has no more of them.
 
     Args:
-        candidates: the tier's rows before limits and seeds, with `tokens`, `taken` and the columns of the quotas.
+        candidates: the tier's rows before limits and seeds, with `tokens, reasons, taken` and the columns of quotas.
         band: the tier.
         config: the quotas.
 
@@ -193,14 +196,22 @@ def fillings(candidates: pl.DataFrame, band: Band, config: TierConfig) -> list[d
         parts, tokens = parts_of(quota, band), in_tokens(quota, band)
         had: Counter[str] = Counter()
         taken: Counter[str] = Counter()
+        refused: dict[str, Counter[str]] = {value: Counter() for value in parts}
         weights = candidates["tokens"].to_list() if tokens else [1] * candidates.height
-        for values, weight, kept in zip(
-            values_of(candidates[quota.by], parts), weights, candidates["taken"].to_list(), strict=True
-        ):
-            for value in values:
+        columns = (weights, candidates["taken"].to_list(), candidates["reasons"].to_list())
+        for values, weight, kept, reasons in zip(values_of(candidates[quota.by], parts), *columns, strict=True):
+            for value in (value for value in values if value in parts):
                 had[value] += weight
                 taken[value] += weight if kept else 0
+                refused[value].update(reasons)
         for value, wanted in parts.items():
+            short = int(wanted) - taken[value]
             about = {"by": quota.by, "value": value, "unit": "tokens" if tokens else "rows", "wanted": int(wanted)}
-            found.append({**about, "had": had[value], "taken": taken[value], "short": int(wanted) - taken[value]})
+            about |= {"had": had[value], "taken": taken[value], "short": short}
+            found.append({**about, "because": _most(refused[value]) if short > 0 else None})
     return found
+
+
+def _most(counts: Counter[str]) -> str | None:
+    """Return the most frequent, the first by name of equals; None of nothing."""
+    return min(counts, key=lambda name: (-counts[name], name), default=None)

@@ -10,10 +10,14 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from data_pipeline.tier.account import account_of
+from data_pipeline.tier.choices import REST
 from data_pipeline.tier.config import TierConfig
-from data_pipeline.tier.controls import draw_controls
-from data_pipeline.tier.limits import fillings
+from data_pipeline.tier.controls import TOLERANCE, draw_controls
+from data_pipeline.tier.limits import SHORT
 from data_pipeline.tier.measures import vectors_for, with_measures
+from data_pipeline.tier.report import ACCOUNT
+from data_pipeline.tier.report import report as report  # the stage's own name for it
 from data_pipeline.tier.rows import FOLDER, gather, load
 from data_pipeline.tier.select import HELD_OUT, decide
 from data_pipeline.tier.story import CONTROLS, MATCHES
@@ -24,14 +28,14 @@ from utils.data.records import write_parquet
 from utils.runs.directory import Run
 
 Numbers = dict[str, Any]
-ACCOUNT = "tiers.json"
 
 
 def inputs(config: TierConfig) -> list[Path]:
     """Return what is read; a glob counts by its files."""
     given = [config.input, *(config.decontaminate.files if config.decontaminate else [])]
     read = [path for one in given for path in ([one] if one.exists() else [file.path for file in find_files(one)])]
-    return [*read, config.attributes]
+    model = config.decontaminate.model if config.decontaminate else None
+    return [*read, config.attributes, *([model] if model else [])]
 
 
 def dry_run(config: TierConfig) -> Numbers:
@@ -65,12 +69,12 @@ def work(run: Run, config: TierConfig) -> Numbers:
         if controls:
             with unit.file(CONTROLS) as temporary:
                 write_parquet(_plain(_members(decided, controls)), temporary)
-        misfits = write_targets(unit, decided, {**_targets(decided, config), **controls}, config.jsonl)
-        account = account_of(decided, controls, misfits, config)
+        targets = {**_targets(decided, config), **controls}
+        account = account_of(decided, targets, write_targets(unit, decided, targets, config.jsonl), config)
         with unit.file(ACCOUNT) as temporary:
             temporary.write_text(json.dumps(account, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         unit.commit({"counts": counts, "into": _sizes(decided)})
-    _tell(run, account, misfits)
+    _tell(run, account)
     return counts
 
 
@@ -79,44 +83,25 @@ def decisions(rows: pl.DataFrame, config: TierConfig) -> pl.DataFrame:
     return decide(with_measures(rows, config), config, partial(vectors_for, config))
 
 
-def account_of(
-    decided: pl.DataFrame, controls: dict[str, pl.Series], misfits: dict[str, int], config: TierConfig
-) -> Numbers:
-    """Return what lies in every file and how far budgets and quotas were filled.
-
-    Returns:
-        `into`: rows and tokens, also by language and source, of every target; `tiers`: per tier the candidates of its
-        band, its budget and its quotas; `misfits`: rows that a format could not hold, by file.
-
-    """
-    targets = {**_targets(decided, config), **controls}
-    into = {name: _account(decided.filter(inside)) for name, inside in targets.items()}
-    tiers: Numbers = {}
-    for band in config.bands:
-        mine = decided.filter(pl.col("band") == band.name).with_columns(taken=pl.col("status") == "kept")
-        tiers[band.name] = {"candidates": mine.height, "taken": int(mine["taken"].sum())}
-        tiers[band.name] |= {"budget": {"rows": band.rows, "tokens": band.tokens}}
-        tiers[band.name] |= {"quotas": fillings(mine, band, config)}
-    return {"into": into, "tiers": tiers, "misfits": misfits}
-
-
-def _account(rows: pl.DataFrame) -> Numbers:
-    by = {name: dict(rows.group_by(name).len().sort(name).iter_rows()) for name in ("lang", "source")}
-    return {"rows": rows.height, "tokens": int(rows["tokens"].sum()), **by}
-
-
-def _tell(run: Run, account: Numbers, misfits: dict[str, int]) -> None:
+def _tell(run: Run, account: Numbers) -> None:
+    """Say in the log what was made, and every wish that was not met."""
     for name, target in account["into"].items():
         run.log.info("%s: rows %d, tokens %d", name, target["rows"], target["tokens"])
     for name, tier in account["tiers"].items():
         for quota in tier["quotas"]:
-            if quota["short"] > 0.01 * quota["wanted"] and quota["value"] != "*":
+            if quota["short"] > SHORT * quota["wanted"] and quota["value"] != REST:
                 run.log.warning(
-                    "%s: the quota %s=%s wants %d %s, the band has %d, %d were taken: %d short",
+                    "%s: the quota %s=%s wants %d %s, the band has %d, %d were taken: %d short (%s)",
                     *(name, quota["by"], quota["value"], quota["wanted"], quota["unit"], quota["had"]),
-                    *(quota["taken"], quota["short"]),
+                    *(quota["taken"], quota["short"], quota["because"] or "no other row has it"),
                 )
-    for path, rows in misfits.items():
+    for name, seed in account["seeds"].items():
+        if (seed["rows"] or 0) > (found := account["into"][f"seeds/{name}"]["rows"]):
+            run.log.warning("seeds/%s: wants %d rows, %s had %d for it", name, seed["rows"], seed["from"], found)
+    for name, off in account["controls"].items():
+        if abs(off) > TOLERANCE:
+            run.log.warning("controls/%s: its tokens are %+.1f %% of the tier's: no rows fit better", name, 100 * off)
+    for path, rows in account["misfits"].items():
         run.log.warning("%s: %d rows do not fit this format; they are in the Parquet alone", path, rows)
 
 

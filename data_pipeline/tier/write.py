@@ -135,6 +135,18 @@ def _question_and_answer(question: str, empty: str | None, answer: str) -> Calla
     return shaped
 
 
+def seed_task(turns: Turns) -> Row | None:
+    """Return `{instruction, instances}` of one question and its answer, to seed `posttrain self-instruct`."""
+    if [turn["role"] for turn in turns] != ["user", "assistant"]:
+        return None
+    return {"instruction": turns[0]["content"], "instances": [{"input": "", "output": turns[1]["content"]}]}
+
+
+def document(turns: Turns) -> Row | None:
+    """Return `{text}` of a document."""
+    return {"text": turns[0]["content"]} if [turn["role"] for turn in turns] == ["document"] else None
+
+
 WRITERS: dict[str, Callable[[Turns], Row | None]] = {
     "chat": chat,
     "alpaca": _question_and_answer("instruction", "input", "output"),
@@ -142,4 +154,6 @@ WRITERS: dict[str, Callable[[Turns], Row | None]] = {
     "data_list": data,
     "dolly": _question_and_answer("instruction", "context", "response"),
     "prompt_completion": _question_and_answer("prompt", None, "completion"),
+    "seed_task": seed_task,
+    "document": document,
 }

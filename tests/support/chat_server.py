@@ -6,12 +6,14 @@ Each call takes the next step of the script; after the last step, all calls are 
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -25,10 +27,14 @@ class Step:
     delay_s: float = 0.0
     drip_s: float = 0.0
     """Seconds between the bytes of the body."""
+    head_drip_s: float = 0.0
+    """Seconds between the bytes of a header without end."""
     declared: int | None = None
     """Content-Length, when it is to be a lie."""
     hang_up: bool = False
     """Close the connection without a word."""
+    drop: bool = False
+    """Close the connection after the reply, although it said nothing of that."""
 
 
 @dataclass
@@ -63,8 +69,20 @@ class ChatServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, script: Sequence[Step], *, always: Step | None = None, no_schema: bool = False) -> None:
+    def __init__(
+        self,
+        script: Sequence[Step],
+        *,
+        always: Step | None = None,
+        no_schema: bool = False,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.scheme = "http" if certificate is None else "https"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.script = list(script)
         self.always = always or Step()
         self.no_schema = no_schema
@@ -75,7 +93,7 @@ class ChatServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The base URL."""
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that hang up are what the tests want."""
@@ -108,13 +126,16 @@ class _Handler(BaseHTTPRequestHandler):
         if step.hang_up:
             self.close_connection = True
             return
+        if step.head_drip_s:
+            self._drip_head(step.head_drip_s)
+            return
         content = (step.body if step.body is not None else json.dumps(proper(body))).encode()
         self.send_response(step.status)
         for name, value in step.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content) if step.declared is None else step.declared))
         self.end_headers()
-        if step.declared is not None:
+        if step.declared is not None or step.drop:
             self.close_connection = True
         for byte in range(len(content)) if step.drip_s else ():
             self.wfile.write(content[byte : byte + 1])
@@ -123,14 +144,28 @@ class _Handler(BaseHTTPRequestHandler):
         if not step.drip_s:
             self.wfile.write(content)
 
+    def _drip_head(self, pause_s: float) -> None:
+        """Begin a header, and go on until the client has had enough."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(1000):
+            self.wfile.write(b"x")
+            self.wfile.flush()
+            time.sleep(pause_s)
+        self.close_connection = True
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def chat_server(*script: Step, always: Step | None = None, no_schema: bool = False) -> Iterator[ChatServer]:
-    """Run a server for as long as the context lasts."""
-    server = ChatServer(script, always=always, no_schema=no_schema)
+def chat_server(
+    *script: Step,
+    always: Step | None = None,
+    no_schema: bool = False,
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[ChatServer]:
+    """Run a server for as long as the context lasts; with a certificate and its key, over https."""
+    server = ChatServer(script, always=always, no_schema=no_schema, certificate=certificate)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Tasks on Ray core: one per unit, on a cluster that is there or on one started here for this run.
+"""Tasks on Ray core: one per unit, on a cluster that is there or on one started here for this run; actors with GPUs.
 
 Ray Data would re-cut the blocks, and costs seconds per job; plain tasks cost nothing measurable. The module is named
 after the library on purpose; `from __future__` imports are absolute, so `import ray` below is the library.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import posttrain_root
-from utils.errors import PosttrainError
+from utils.errors import PosttrainError, UserError
 from utils.execution.executor import Done, cpu_count, environment, thread_environment
 from utils.execution.retry import Attempts, fault_of
 from utils.runs.config import ParallelConfig
@@ -47,6 +47,7 @@ class RayExecutor:
         self._tasks = 0
         self._directory: Path | None = None
         self._slots = 1
+        self._workplaces: _Tasks | _Actors
 
     def __enter__(self) -> RayExecutor:
         """Join the named cluster, or start one here."""
@@ -66,7 +67,26 @@ class RayExecutor:
         self._processes.add_children("ray")
         cpus = int(ray.cluster_resources().get("CPU", 1)) // self._config.resources.cpus
         self._slots = max(1, min(self._config.workers or cpus, max(1, cpus)))
+        if self._config.resources.gpus:
+            self._slots = min(self._slots, self._gpu_slots(ray.cluster_resources().get("GPU", 0)))
+        self._workplaces = _Actors(self._config) if self._config.resources.gpus else _Tasks(self._config)
         return self
+
+    def _gpu_slots(self, gpus: float) -> int:
+        """Return how many workers the cluster's GPUs are enough for.
+
+        Raises:
+            UserError: for none. Ray would wait for a GPU for ever.
+
+        """
+        needed = self._config.resources.gpus
+        if (slots := int(gpus / needed)) < 1:
+            mend = "leave out resources.gpus, or name a cluster that has some (ray_address)"
+            self.__exit__()
+            raise UserError(
+                f"a task wants {needed:g} GPUs, the cluster has {gpus:g}", where="resources.gpus", mend=mend
+            )
+        return slots
 
     def _own_cluster(self) -> dict[str, Any]:
         """Return the options of a cluster of our own: private directory, private token, no dashboard.
@@ -100,13 +120,12 @@ class RayExecutor:
         """Yield reports as tasks finish."""
         import ray
 
-        remote = _remote(self._config)
         attempts = Attempts(jobs, tasks, self._config.attempts, self._log)
         running: dict[Any, dict[str, Any]] = {}
         while running or attempts.waiting:
             while attempts.waiting and len(running) < self._slots and not self._stop.requested:
                 job, task = attempts.take()
-                running[remote.remote(job, task)] = task
+                running[self._workplaces.begin(job, task)] = task
             if not running:
                 return
             finished, _ = ray.wait(list(running), timeout=0.5)
@@ -118,7 +137,7 @@ class RayExecutor:
         import ray
 
         lost = ray.exceptions
-        died = (lost.WorkerCrashedError, lost.OutOfMemoryError, lost.NodeDiedError)
+        died = (lost.WorkerCrashedError, lost.OutOfMemoryError, lost.NodeDiedError, lost.RayActorError)
         try:
             report, worker, node = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
@@ -127,12 +146,15 @@ class RayExecutor:
                 raise cause from error
             attempts.failed(task, cause, fault_of(cause))
         except ray.exceptions.RayError as error:
+            self._workplaces.lost(reference)
             attempts.failed(task, error, "worker" if isinstance(error, died) else "machine")
         else:
             self._workers.add(worker)
             self._nodes.add(node)
             self._tasks += 1
             yield Done(task, report)
+        finally:
+            self._workplaces.end(reference)
 
     def describe(self) -> dict[str, Any]:
         """Return what the manifest says of the execution: real ids of Ray workers."""
@@ -145,12 +167,60 @@ class RayExecutor:
         }
 
 
-def _remote(config: ParallelConfig) -> Any:
-    """Return the remote function with the declared resources; its module's name is one that only we have."""
-    import ray
+class _Tasks:
+    """Each job is a task of Ray, which finds a process for it and uses that again."""
 
+    def __init__(self, config: ParallelConfig) -> None:
+        import ray
+
+        self._remote = ray.remote(max_retries=0, **_needs(config))(posttrain_root.ray_call)
+
+    def begin(self, job: str, task: dict[str, Any]) -> Any:
+        """Start a job; return the reference to its result."""
+        return self._remote.remote(job, task)
+
+    def lost(self, reference: Any) -> None:
+        """Nothing is held."""
+
+    def end(self, reference: Any) -> None:
+        """Nothing is held."""
+
+
+class _Actors:
+    """Each job goes to an actor, which keeps its GPUs and its model.
+
+    Ray ends a process after each task on a GPU, and with it the model; kept alive, it could be given another GPU than
+    the one that its model is on.
+    """
+
+    def __init__(self, config: ParallelConfig) -> None:
+        import ray
+
+        self._actor: Any = ray.remote(max_restarts=0, **_needs(config))(posttrain_root.RayActor)
+        self._idle: list[Any] = []
+        self._busy: dict[Any, Any] = {}
+
+    def begin(self, job: str, task: dict[str, Any]) -> Any:
+        """Start a job on an actor that is idle, else on a new one; return the reference to its result."""
+        actor = self._idle.pop() if self._idle else self._actor.remote()
+        reference = actor.call.remote(job, task)
+        self._busy[reference] = actor
+        return reference
+
+    def lost(self, reference: Any) -> None:
+        """Give up the actor of a job that ended with its process."""
+        import ray
+
+        ray.kill(self._busy.pop(reference))
+
+    def end(self, reference: Any) -> None:
+        """Take the actor of a finished job for the next one."""
+        if (actor := self._busy.pop(reference, None)) is not None:
+            self._idle.append(actor)
+
+
+def _needs(config: ParallelConfig) -> dict[str, Any]:
+    """Return the declared resources of a job."""
     needs = config.resources
-    options: dict[str, Any] = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "max_retries": 0}
-    if needs.memory_gib:
-        options["memory"] = int(needs.memory_gib * (1 << 30))
-    return ray.remote(**options)(posttrain_root.ray_call)
+    options: dict[str, Any] = {"num_cpus": needs.cpus, "num_gpus": needs.gpus}
+    return options | ({"memory": int(needs.memory_gib * (1 << 30))} if needs.memory_gib else {})

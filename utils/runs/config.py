@@ -7,7 +7,7 @@ import json
 import os
 import typing
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import pydantic
 import yaml
@@ -36,6 +36,8 @@ class StrictModel(BaseModel):
     """A section of a config: frozen, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    placement: ClassVar[frozenset[str]] = frozenset()
+    """Keys that decide where, how fast or how dear, never what: changing them does not make another run of it."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -62,6 +64,10 @@ class Resources(StrictModel):
 class RunConfig(StrictModel):
     """Keys that every run has."""
 
+    placement: ClassVar[frozenset[str]] = frozenset(
+        {"output", "executor", "workers", "ray_address", "resources", "attempts"}
+    )
+
     name: Name | None = None
     """The run's name; by default the last part of the input's path."""
     output: Path
@@ -83,10 +89,6 @@ class ParallelConfig(RunConfig):
     """What one task needs."""
     attempts: int = Field(default=3, ge=1)
     """Tries of a task before the run gives up on it."""
-
-
-# What decides where and how fast, never what: changing these does not make another run of it.
-PLACEMENT_KEYS = frozenset({"output", "executor", "workers", "ray_address", "resources", "attempts"})
 
 
 class SecretRef(BaseModel):
@@ -228,3 +230,21 @@ def paths_in(config: BaseModel) -> list[Path]:
 def resolved(config: BaseModel) -> dict[str, Any]:
     """Return a config as plain JSON-able values, defaults filled in."""
     return config.model_dump(mode="json")
+
+
+def decisive(config: BaseModel) -> dict[str, Any]:
+    """Return what decides a run's result: `resolved` without the `placement` keys, at any depth."""
+    kept: dict[str, Any] = _decisive(config, resolved(config))
+    return kept
+
+
+def _decisive(value: Any, plain: Any) -> Any:
+    """Return the plain form of a value without the placement keys of the models in it."""
+    if isinstance(value, BaseModel):
+        skipped = value.placement if isinstance(value, StrictModel) else frozenset()
+        return {name: _decisive(getattr(value, name), plain[name]) for name in plain if name not in skipped}
+    if isinstance(value, dict):
+        return {name: _decisive(inner, plain[name]) for name, inner in zip(plain, value.values(), strict=True)}
+    if isinstance(value, list | tuple):
+        return [_decisive(inner, flat) for inner, flat in zip(value, plain, strict=True)]
+    return plain

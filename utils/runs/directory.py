@@ -145,15 +145,18 @@ class Run:
 
         Units named by what they read (`by_content` in their report) stay: what has changed has another name.
         """
-        aside = self.inner / "superseded" / former[:8]
         for report in list(self.reports()):
-            if report.get("by_content"):
-                continue
-            for path in (report_path(self.path, report["unit"]), *(self.path / file for file in report["files"])):
-                target = aside / path.relative_to(self.path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if path.exists():
-                    path.replace(target)
+            if not report.get("by_content"):
+                self.set_aside(report, former[:8])
+
+    def set_aside(self, report: dict[str, Any], folder: str) -> None:
+        """Move a unit's report and files to `run/superseded/<folder>/`, the report first: then it is not committed."""
+        aside = self.inner / "superseded" / folder
+        for path in (report_path(self.path, report["unit"]), *(self.path / file for file in report["files"])):
+            target = aside / path.relative_to(self.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                path.replace(target)
 
     def check_space(self, needed: int) -> None:
         """Compare the bytes that the whole run writes with what is free; what is committed counts as written.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from utils.runs.config import PLACEMENT_KEYS, RunConfig, resolved
+from utils.runs.config import RunConfig, decisive
 from utils.runs.manifest import code_files, digest, fingerprint
 
 _LONGEST_VALUE = 60
@@ -51,8 +51,7 @@ def _content(entry: dict[str, Any]) -> tuple[str, str]:
 
 def make_key(config: RunConfig, paths: list[Path], module: str) -> Key:
     """Return the key of a run of `module` with this config over these inputs."""
-    kept = {name: value for name, value in resolved(config).items() if name not in PLACEMENT_KEYS}
-    return Key(kept, [fingerprint(path) for path in paths], code_files(module))
+    return Key(decisive(config), [fingerprint(path) for path in paths], code_files(module))
 
 
 def _changes(old: Any, new: Any, path: str = "") -> Iterator[str]:

@@ -20,6 +20,7 @@ from utils.runs.commit import disk_full_is_retryable, read_json, replace_json
 from utils.runs.config import RunConfig, load_config, resolved
 from utils.runs.directory import Run
 from utils.runs.key import make_key
+from utils.runs.leaving import leaving
 from utils.runs.logs import redact, redact_tree
 from utils.runs.manifest import digest, git_state, intact, outputs, versions
 from utils.runs.signals import follow_parent
@@ -76,11 +77,15 @@ def arguments(verb: str) -> argparse.ArgumentParser:
 
 def run_stage(stage: Stage, argv: list[str]) -> int:
     """Run a stage from its command line; return the exit code."""
-    options = arguments(stage.verb).parse_args(argv)
+    parser = arguments(stage.verb)
+    if "only" in stage.model().model_fields:
+        parser.add_argument("--only", action="append", metavar="NAME", help="measure this one, and what it builds on")
+    options = parser.parse_args(argv)
     if parent := os.environ.get(PARENT_VARIABLE):
         follow_parent(int(parent))
     try:
-        config = load_config(stage.model(), options.config, options.set)
+        wanted = [f"only={json.dumps(options.only)}"] if getattr(options, "only", None) else []
+        config = load_config(stage.model(), options.config, [*options.set, *wanted])
         if options.dry_run:
             return _dry_run(stage, config)
         return _Attempt(stage, config, options, argv).go()
@@ -97,7 +102,10 @@ def complain(verb: str, error: PosttrainError) -> int:
 
 
 def _dry_run(stage: Stage, config: RunConfig) -> int:
-    shown = {"command": f"posttrain {stage.verb}", "config": resolved(config), **stage.implementation().dry_run(config)}
+    shown: dict[str, Any] = {"command": f"posttrain {stage.verb}", "config": resolved(config)}
+    if (leaves := leaving(config)) is not None:
+        shown["leaves_host"] = leaves
+    shown |= stage.implementation().dry_run(config)
     print(json.dumps(redact_tree(shown), ensure_ascii=False, indent=2, default=str))  # noqa: T201
     return 0
 
@@ -161,6 +169,8 @@ class _Attempt:
         if parts := getattr(module, "key_parts", None):  # a stage made of steps: what they are is part of what it is
             key = replace(key, code={**key.code, **parts(self.config)})
         accept = self.options.accept_changes or self.stage.keyed_by_steps
+        if accepts := getattr(module, "accepts", None):  # a stage that does what changed again, and nothing else
+            accept = accept or accepts(run, self.config, key)
         same = run.check_key(key, accept_changes=accept)
         finished = read_json(run.path / "manifest.json")
         if finished is not None and same and not intact(run.path, finished):

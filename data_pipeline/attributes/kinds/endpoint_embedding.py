@@ -28,6 +28,9 @@ class EndpointEmbedding(AttributeKeys):
     scope: ClassVar[Literal["rows", "all"]] = "rows"
     needs: ClassVar[tuple[str, ...]] = ()
     summarised: ClassVar[tuple[str, ...]] = ("characters_cut",)
+    placement: ClassVar[frozenset[str]] = frozenset(
+        {"api_key", "allow_hosts", "insecure", "batch_size", "requests_per_minute", "timeout_s", "tries", "patience_s"}
+    )
 
     kind: Literal["endpoint_embedding"] = "endpoint_embedding"
     base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
@@ -83,11 +86,17 @@ class EndpointEmbedding(AttributeKeys):
         """The model's name in messages."""
         return f"{self.model} at {host_of(self.base_url)}"
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes its vectors others."""
+        shortened = {"dimensions": self.dimensions} if self.shorten else {}
+        return {"model": self.model, "base_url": self.base_url, "api": "embeddings", **shortened}
+
     def measure(self, rows: pl.DataFrame, given: Mapping[str, pa.Table], seed: int) -> pa.Table:
         """Return `id, embedding, characters_cut`, one row per row.
 
         Raises:
-            RetryLaterError: no answer after all tries; parts that are committed are not asked again.
+            RetryLaterError: no answer after all tries; what is answered is kept in the run and not asked again.
 
         """
         from data_pipeline.attributes.embedding_client import open_client
@@ -99,9 +108,8 @@ class EndpointEmbedding(AttributeKeys):
         full = [number for number, text in enumerate(texts) if text.strip()]
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         with open_client(self, self._run) as client:
-            for start in range(0, len(full), self.batch_size):
-                batch = full[start : start + self.batch_size]
-                vectors[batch] = client.embed([self.prefix + texts[number][: self.max_characters] for number in batch])
+            if full:
+                vectors[full] = client.embed([self.prefix + texts[number][: self.max_characters] for number in full])
         cut = [max(0, len(text) - self.max_characters) for text in texts]
         columns = [pa.array(rows["id"].to_list(), pa.string()), vector_column(vectors), pa.array(cut, pa.int64())]
         return pa.table(columns, names=["id", "embedding", "characters_cut"])

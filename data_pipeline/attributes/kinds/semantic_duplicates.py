@@ -12,7 +12,15 @@ from pydantic import Field
 
 from data_pipeline.attributes.base import AttributeKeys, as_table, text_of
 from data_pipeline.attributes.kinds.embedding import vectors_of
-from data_pipeline.attributes.semantic.relations import COPY, NAMES, OTHER_ANSWER, Relations, Traits, traits_of
+from data_pipeline.attributes.semantic.relations import (
+    COPY,
+    NAMES,
+    OTHER_ANSWER,
+    TEMPLATE,
+    Relations,
+    Traits,
+    traits_of,
+)
 from data_pipeline.attributes.semantic.search import Near, near_clusters, search
 from utils.errors import UserError
 
@@ -27,8 +35,9 @@ class SemanticDuplicates(AttributeKeys):
     | `relation` | `copy`, `paraphrase`, `translation`, `template` or `other_answer`; see semantic/relations.py |
     | `duplicate_of` | `neighbour` where the relation is one of `duplicates`, else null; it is itself no duplicate |
 
-    An embedding of wording (the offline default) finds copies, templates and light rewording. Translations and free
-    paraphrases are found by an embedding of meaning only.
+    Copies, the same prompt and the same prompt with other numbers are found by the texts alone, however far the
+    embedding puts the rows. An embedding of wording (the offline default) finds light rewording beside; free
+    paraphrases and translations are found by an embedding of meaning only.
     """
 
     version: ClassVar[int] = 1
@@ -118,7 +127,7 @@ def compare(
     relations = Relations(Traits(*(_chosen(trait, alone) for trait in traits)), removing)
     looked = near_clusters(vectors[alone], labels[alone], settings.neighbours)
     near = search(vectors[alone], labels[alone], looked, 1 - settings.epsilon, relations)
-    _same_prompts(near, relations.traits.prompt, vectors[alone])
+    _same_prompts(near, relations, vectors[alone])
     return _with_copies(near, alone, first)
 
 
@@ -132,13 +141,26 @@ def _first_of_equals(hashes: np.ndarray) -> np.ndarray:
     return first[which]
 
 
-def _same_prompts(near: Near, prompts: np.ndarray, vectors: np.ndarray) -> None:
-    """Note for rows that are near to none the first kept row of the same prompt: answers may lie far apart."""
-    kept = np.flatnonzero(~near.removed)
-    first = kept[_first_of_equals(prompts[kept])]
-    rows, others = (side[(first < kept) & (near.other[kept] < 0)] for side in (kept, first))
-    near.other[rows], near.relation[rows] = others, OTHER_ANSWER
-    near.cosine[rows] = np.einsum("nd,nd->n", vectors[rows], vectors[others])
+def _same_prompts(near: Near, relations: Relations, vectors: np.ndarray) -> None:
+    """Note what rows are that are near to none, by their prompts alone: answers may lie far apart.
+
+    The first kept row of the same prompt has another answer; one of the same prompt but for its numbers is a template.
+    """
+    for relation, hashes in ((OTHER_ANSWER, relations.traits.prompt), (TEMPLATE, relations.traits.frame)):
+        kept = np.flatnonzero(~near.removed & (hashes != 0))
+        first = kept[_first_of_equals(hashes[kept])]
+        found = (first < kept) & (near.other[kept] < 0)
+        if relation == TEMPLATE:
+            found &= relations.templates(kept, first)
+        rows, others = kept[found], first[found]
+        near.other[rows], near.relation[rows] = others, relation
+        near.removed[rows] = relation in relations.removing
+        moved = np.arange(len(vectors))
+        moved[rows[near.removed[rows]]] = others[near.removed[rows]]
+        gone = np.flatnonzero(near.removed)
+        changed = np.union1d(rows, gone[moved[near.other[gone]] != near.other[gone]])
+        near.other[gone] = moved[near.other[gone]]
+        near.cosine[changed] = np.einsum("nd,nd->n", vectors[changed], vectors[near.other[changed]])
 
 
 def _with_copies(near: Near, alone: np.ndarray, first: np.ndarray) -> Near:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -19,6 +21,8 @@ from utils.errors import StageFailedError, UserError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+_NAME_PARTS = 2  # owner/name
+
 
 class SentenceEmbedding(AttributeKeys):
     """A float16 vector of length 1 per row in `embedding`; null for a row without text.
@@ -33,7 +37,10 @@ class SentenceEmbedding(AttributeKeys):
 
     kind: Literal["sentence_embedding"] = "sentence_embedding"
     model: Path
-    """A sentence-transformers directory, with safetensors."""
+    """A sentence-transformers directory, with safetensors; or a name (`BAAI/bge-small-zh-v1.5`) whose files lie in the
+    local cache of huggingface_hub. Nothing is downloaded."""
+    backend: Literal["torch", "onnx"] = "torch"
+    """`onnx` runs the model's own `model.onnx`; it needs the package optimum-onnx, which is not one of ours."""
     text: Literal["all", "prompt", "answer"] = "all"
     """What is embedded: all turns, or without or only the assistant's."""
     prefix: str = ""
@@ -49,13 +56,14 @@ class SentenceEmbedding(AttributeKeys):
     @property
     def reads(self) -> list[Path]:
         """The model."""
-        return [self.model]
+        return [local_directory(self.model)]
 
     def measure(self, rows: pl.DataFrame, given: Mapping[str, pa.Table], seed: int) -> pa.Table:
         """Return `id, embedding, tokens, tokens_cut`, one row per row."""
         answers = {"all": None, "prompt": False, "answer": True}[self.text]
         texts = rows.select(text=text_of(answers=answers))["text"].to_list()
-        model = held(open_sentence_transformer, self.model)
+        opening = open_onnx if self.backend == "onnx" else open_sentence_transformer
+        model = held(opening, local_directory(self.model))
         full = [number for number, text in enumerate(texts) if text.strip()]
         asked = [self.prefix + texts[number] for number in full]
         lengths = np.zeros(len(texts), dtype=np.int64)
@@ -79,13 +87,67 @@ class SentenceEmbedding(AttributeKeys):
         return {"tokens": int(table["tokens"].sum()), "tokens_cut": int(cut.sum()), "rows_cut": int((cut > 0).sum())}
 
 
+def local_directory(model: Path) -> Path:
+    """Return the directory that a path or a name means: of a name, what the local cache of huggingface_hub holds.
+
+    Raises:
+        UserError: there is neither such a directory nor such a name in the cache.
+
+    """
+    if model.exists():
+        return model
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    if not model.is_absolute() and len(model.parts) <= _NAME_PARTS and model.parts[:1] != ("..",):
+        owner = () if len(model.parts) == _NAME_PARTS else ("sentence-transformers",)
+        folder = cache / "--".join(("models", *owner, *model.parts))
+        reference = folder / "refs" / "main"
+        if reference.is_file() and (found := folder / "snapshots" / reference.read_text().strip()).is_dir():
+            return found
+    raise UserError(
+        "no such model directory, and no model of that name in the local cache",
+        where=str(model),
+        mend=f"name a directory, or put the model into {cache}; nothing is downloaded here",
+    )
+
+
 def open_sentence_transformer(path: Path) -> SentenceTransformer:
-    """Load a model from its directory.
+    """Load a model from its directory: float32 on a processor, on a GPU in the type that its weights have.
 
     Raises:
         UserError: it is not there, is no such model, or holds pickled weights.
 
     """
+    pickled = [file for file in sorted(path.rglob("*.bin")) if not any(file.parent.glob("*.safetensors"))]
+    if pickled:
+        raise UserError(
+            "pickled weights are not loaded",
+            where=str(pickled[0]),
+            mend="save the model again with save_pretrained of a current sentence-transformers",
+        )
+    kind = {"dtype": "float32"} if device() == "cpu" else {}
+    return _open(path, model_kwargs={"use_safetensors": True, **kind})
+
+
+def open_onnx(path: Path) -> SentenceTransformer:
+    """Load a model's ONNX file, by optimum.
+
+    Raises:
+        UserError: optimum is not installed, or the directory holds no ONNX file.
+
+    """
+    if importlib.util.find_spec("optimum") is None or importlib.util.find_spec("onnxruntime") is None:
+        raise UserError(
+            "backend: onnx needs optimum and onnxruntime, which are not installed",
+            where=str(path),
+            mend="pip install optimum-onnx[onnxruntime], or backend: torch",
+        )
+    if not any(path.rglob("*.onnx")):
+        raise UserError("no *.onnx in this model directory", where=str(path), mend="export one, or backend: torch")
+    return _open(path, backend="onnx")
+
+
+def _open(path: Path, **keys: Any) -> SentenceTransformer:
     from utils.models.locate import work_offline
 
     if not (path / "modules.json").is_file():
@@ -94,19 +156,11 @@ def open_sentence_transformer(path: Path) -> SentenceTransformer:
             where=str(path),
             mend="name the directory of a saved or downloaded model",
         )
-    pickled = [file for file in sorted(path.rglob("*.bin")) if not any(file.parent.glob("*.safetensors"))]
-    if pickled:
-        raise UserError(
-            "pickled weights are not loaded",
-            where=str(pickled[0]),
-            mend="save the model again with save_pretrained of a current sentence-transformers",
-        )
     work_offline()
     from sentence_transformers import SentenceTransformer
 
-    safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        return SentenceTransformer(str(path), device=device(), model_kwargs={"use_safetensors": True}, **safely)
+        return SentenceTransformer(str(path), device=device(), local_files_only=True, trust_remote_code=False, **keys)
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"this model cannot be loaded: {error}", where=str(path)) from error
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from data_pipeline.attributes.base import UNIT, AttributeKeys, as_table, text_of
+from data_pipeline.attributes.scoring_models import held
+from utils.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _FENCED = r"(?s)```.*?```"
+# A dollar's inside touches it and has no blank line, as in Markdown; "$5 and $6" is money.
+_MATHS = r"(?s)\$\$.+?\$\$|\\\(.+?\\\)|\\\[.+?\\\]|\$[^\s$](?:[^$\n]*[^\s$])?\$"
 
 
 class TextStatistics(AttributeKeys):
@@ -27,6 +36,8 @@ class TextStatistics(AttributeKeys):
     | `distinct_share` | different tokens (case ignored) ÷ tokens; falls with length; null in a row without tokens |
     | `code_share` | characters inside closed ``` fences ÷ characters |
     | `digit_share` | decimal digits of any script ÷ characters |
+    | `maths_share` | characters inside `$…$`, `$$…$$`, TeX parentheses and brackets ÷ characters |
+    | `tokens` | of each turn's text by `tokenizer`, without special tokens and template; only where one is named |
     """
 
     version: ClassVar[int] = 1
@@ -34,15 +45,25 @@ class TextStatistics(AttributeKeys):
     needs: ClassVar[tuple[str, ...]] = ()
 
     kind: Literal["text_statistics"] = "text_statistics"
+    tokenizer: Path | None = None
+    """A Hugging Face directory with a tokenizer, for the column `tokens`."""
 
     @property
     def key(self) -> str:
         """The attribute's name."""
         return self.name or self.kind
 
+    @property
+    def reads(self) -> list[Path]:
+        """The tokenizer."""
+        return [self.tokenizer] if self.tokenizer else []
+
     def measure(self, rows: pl.DataFrame, given: Mapping[str, pa.Table], seed: int) -> pa.Table:
         """Return the columns above, one row per row."""
-        return as_table(statistics(rows))
+        table = statistics(rows)
+        if self.tokenizer is None:
+            return as_table(table)
+        return as_table(table.with_columns(tokens=token_counts(rows["messages"], held(open_tokenizer, self.tokenizer))))
 
 
 def statistics(rows: pl.DataFrame) -> pl.DataFrame:
@@ -67,8 +88,33 @@ def statistics(rows: pl.DataFrame) -> pl.DataFrame:
         answer_characters=pl.when(answered).then(pl.col("answer").str.len_chars().cast(pl.Int64)),
         distinct_share=pl.when(tokens > 0).then(pl.col("units").list.n_unique() / tokens),
         code_share=_share(pl.col("text").str.len_chars() - pl.col("text").str.replace_all(_FENCED, "").str.len_chars()),
+        maths_share=_share(pl.col("text").str.extract_all(_MATHS).list.join("").str.len_chars()),
         digit_share=_share(pl.col("text").str.count_matches(r"\p{Nd}")),
     )
+
+
+def token_counts(rows: pl.Series, tokenizer: PreTrainedTokenizerBase) -> pl.Series:
+    """Return the tokens of each row's turns, int64 [rows]."""
+    turns = rows.list.eval(pl.element().struct.field("content"))
+    texts = turns.explode(empty_as_null=False).to_list()
+    sizes = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
+    row = np.repeat(np.arange(len(rows)), turns.list.len().to_numpy())
+    return pl.Series(np.bincount(row, weights=sizes, minlength=len(rows)).astype(np.int64))
+
+
+def open_tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """Load a tokenizer from its directory.
+
+    Raises:
+        UserError: there is none.
+
+    """
+    from utils.models.locate import load_tokenizer
+
+    try:
+        return load_tokenizer(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no tokenizer here: {error}", where=str(path)) from error
 
 
 def _share(part: pl.Expr) -> pl.Expr:

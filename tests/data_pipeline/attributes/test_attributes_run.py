@@ -19,6 +19,7 @@ import pytest
 import cli
 from data_pipeline.attributes.store import load_attribute
 from utils.data.records import Message, content_id
+from utils.errors import UserError
 from utils.runs.commit import read_json
 
 ROWS = 60
@@ -158,6 +159,67 @@ def test_kill_9_and_the_same_command(source: Path, whole: Path, tmp_path: Path) 
     assert files(run) == files(whole)
     assert {path: path.stat().st_mtime_ns for path in done} == done
     assert not list(run.rglob("*.tmp.*"))
+
+
+def attributes(dimensions: int) -> list[str]:
+    kinds = f"[{{kind: text_statistics}}, {{kind: embedding, dimensions: {dimensions}}}, {{kind: cluster}}]"
+    return ["--set", f"attributes={kinds}"]
+
+
+def times(run: Path, name: str) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in run.glob(f"attributes/{name}/part-*.parquet")}
+
+
+def test_only_measures_one_and_what_it_builds_on_and_the_others_later(
+    source: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = measured(source, tmp_path / "run", "--only", "cluster")
+    assert sorted(path.name for path in (run / "attributes").iterdir()) == ["cluster", "embedding"]
+    before = times(run, "embedding") | times(run, "cluster")
+    measured(source, run, "--only", "text_statistics")
+    measured(source, run)
+    assert files(run) == files(whole)
+    assert times(run, "embedding") | times(run, "cluster") == before
+
+
+def test_a_changed_attribute_is_measured_again_with_what_builds_on_it_and_no_other(
+    source: Path, tmp_path: Path
+) -> None:
+    run = measured(source, tmp_path / "run", *attributes(16))
+    before = times(run, "text_statistics")
+    measured(source, run, *attributes(24))
+    assert times(run, "text_statistics") == before
+    assert files(run) == files(measured(source, tmp_path / "fresh", *attributes(24)))
+    measured(source, run, *attributes(32), "--only", "embedding")
+    assert load_attribute(run, "embedding")["embedding"].dtype.size == 32
+    with pytest.raises(UserError, match="no attribute 'cluster'"):  # it was one of another embedding
+        load_attribute(run, "cluster")
+    assert times(run, "text_statistics") == before
+    measured(source, run, *attributes(24), "--set", "workers=2")
+    assert files(run) == files(tmp_path / "fresh")
+
+
+def test_killed_while_a_changed_attribute_is_measured(source: Path, tmp_path: Path) -> None:
+    run = measured(source, tmp_path / "run", *attributes(16))
+    command = [sys.executable, "-m", "posttrain", *arguments(source, run, *attributes(24))]
+    driver = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(run.glob("run/superseded/attributes/run/reports/*")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    measured(source, run, *attributes(24))
+    assert files(run) == files(measured(source, tmp_path / "fresh", *attributes(24)))
+
+
+def test_other_rows_are_refused_whatever_else_changed(source: Path, tmp_path: Path) -> None:
+    rows = Path(shutil.copytree(source, tmp_path / "rows"))
+    run = measured(rows, tmp_path / "run", *attributes(16))
+    with (rows / "a.jsonl").open("a") as stream:
+        stream.write(json.dumps(row(999)) + "\n")
+    assert cli.main(arguments(rows, run, *attributes(24))) == 2
+    assert cli.main(arguments(rows, run, *attributes(24), "--accept-changes")) == 3
+    assert files(run) == files(measured(rows, tmp_path / "fresh", *attributes(24)))
 
 
 def test_dry_run_says_what_would_be_done(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import cli
-from data_pipeline.attributes.kinds.ifd import Ifd
+from data_pipeline.attributes.kinds.ifd import Ifd, open_causal
 from data_pipeline.attributes.scoring_models import token_batches
 from data_pipeline.attributes.store import load_attribute
 from tests.support.tiny import write_jsonl
@@ -133,6 +133,40 @@ def test_what_is_cut_is_told_and_both_losses_lose_it(tiny_model: Path) -> None:
     (none,) = measured(tiny_model, frame(row=row), max_tokens=before)
     assert (none["ifd"], none["error"]) == (None, "the prompt fills the model's context")
     assert none["tokens_cut"] == whole["tokens"]
+
+
+def test_an_answer_of_one_token(tiny_model: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    word = next(word for word in ("a", "的", "e") if len(tokenizer(word, add_special_tokens=False)["input_ids"]) == 1)
+    row = [("system", "简短。"), ("user", "q"), ("assistant", word)]
+    (found,) = measured(tiny_model, frame(row=row))
+    ((given, alone, tokens),) = turns_by_hand(tiny_model, row)
+    assert (found["tokens"], tokens) == (1, 1)
+    assert found["ifd"] == pytest.approx(given / alone, abs=1e-5)
+
+
+@pytest.mark.parametrize(("device", "dtype"), [("cpu", "float32"), ("cuda", "bfloat16")])
+def test_half_precision_on_a_gpu_only(
+    device: str, dtype: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Loaded:
+        def to(self, place: str) -> Loaded:
+            asked.append(place)
+            return self
+
+        def eval(self) -> Loaded:
+            return self
+
+    def load(path: Path, dtype: str) -> Loaded:
+        asked.append(dtype)
+        return Loaded()
+
+    monkeypatch.setattr("data_pipeline.attributes.kinds.ifd.device", lambda: device)
+    monkeypatch.setattr("utils.models.locate.load_model", load)
+    open_causal(tiny_model)
+    assert asked == [dtype, device]
 
 
 def test_what_cannot_be_measured_has_no_number_and_a_reason(tiny_model: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -13,18 +16,21 @@ from data_pipeline.attributes.kinds.cluster import kmeans
 from data_pipeline.attributes.kinds.embedding import embed, vector_column
 from data_pipeline.attributes.kinds.semantic_duplicates import SemanticDuplicates
 from data_pipeline.attributes.semantic import search as searching
+from data_pipeline.attributes.semantic.numbers import numbers_in
 from data_pipeline.attributes.semantic.relations import (
     COPY,
     PARAPHRASE,
     TEMPLATE,
     Relations,
     Traits,
-    number_value,
     traits_of,
 )
 from data_pipeline.attributes.semantic.search import near_clusters, search
 from utils.data.language import language_of
 from utils.errors import UserError
+
+# 102 pairs: {"relation", "one": [prompt, answer], "other": [prompt, answer]}; near by whatever embedding.
+PAIRS_FILE = Path(__file__).parent / "semantic_pairs.jsonl"
 
 # One concept a line: the words that stand for it. A bilingual embedding of meaning in small, for this test.
 CONCEPTS = """
@@ -135,6 +141,49 @@ def test_each_pair_is_called_what_it_is(number: int, expected: str) -> None:
     assert second["duplicate_of"] == (first["id"] if expected in {"copy", "paraphrase"} else None)
 
 
+def test_near_rows_are_told_apart_by_their_texts() -> None:
+    """Numbers in words, units, dates, signs, names, negations, opposites, labels; whichever row comes first."""
+    pairs = [json.loads(line) for line in PAIRS_FILE.read_text(encoding="utf-8").splitlines()]
+    near = np.repeat(np.eye(len(pairs), dtype=np.float32), 2, axis=0)
+    for order in ("one", "other"), ("other", "one"):
+        rows = rows_of([tuple(pair[side]) for pair in pairs for side in order])
+        found = measured(rows, near)["relation"].to_list()
+        assert found[::2] == [None] * len(pairs)
+        wrong = [(pair, name) for pair, name in zip(pairs, found[1::2], strict=True) if name != pair["relation"]]
+        assert wrong == []
+
+
+def test_a_template_is_seen_however_far_the_answers_are() -> None:
+    rows = rows_of([("9 × 12 等于几?", "甲乙丙"), ("9 × 十三 等于几?", "完全不同"), ("9×12等于几", "一百零八")])
+    vectors = np.eye(3, dtype=np.float32)
+    found = measured(rows, vectors)
+    assert found["relation"].to_list() == [None, "template", "other_answer"]
+    assert found["duplicate_of"].null_count() == 3
+    removed = measured(rows, vectors, duplicates=("template", "other_answer"))
+    assert removed["duplicate_of"].to_list() == [None, "00", "00"]
+
+
+def test_a_duplicate_of_a_row_that_goes_is_one_of_the_row_that_stays() -> None:
+    rows = rows_of(
+        [("说一件事", "甲乙丙"), ("说一件事", "完全不同的回答,很长很长"), ("请说一件事", "完全不同的回答,很长很长")]
+    )
+    vectors = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
+    found = measured(rows, vectors, duplicates=("paraphrase", "other_answer"))
+    assert found["duplicate_of"].to_list() == [None, "00", "00"]
+    assert found["cosine"].to_list() == [None, 0.0, 0.0]
+
+
+def test_rows_without_prompt_do_not_ask_the_same() -> None:
+    turns = [[{"role": "assistant", "content": text}] for text in ("one thing", "another thing")]
+    rows = pl.DataFrame({"id": ["a", "b"], "lang": ["en", "en"], "messages": turns})
+    assert measured(rows, np.eye(2, dtype=np.float32))["relation"].to_list() == [None, None]
+
+
+def test_blanks_between_numbers_are_no_copy() -> None:
+    rows = rows_of([("What follows 1 12 3?", "It is 4."), ("What follows 11 2 3?", "It is 4.")])
+    assert measured(rows, np.ones((2, 1), dtype=np.float32))["relation"].to_list() == [None, "template"]
+
+
 def test_the_offline_embedding_finds_wording_only() -> None:
     """Templates, same prompts and copies need no meaning; free paraphrases and translations do."""
     found = measured(PAIRS, by_wording(PAIRS), epsilon=0.3)["relation"].to_list()[1::2]
@@ -198,10 +247,20 @@ def test_a_row_without_embedding_and_no_rows_at_all() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [("32", "32"), ("1,000", "1000"), ("三十二", "32"), ("三百零五", "305"), ("二〇二四", "2024"), ("第三", "3"),
-     ("五个", "5"), ("十万", "100000"), ("两千", "2000"), ("five", "5"), ("一亿二千万", "120000000")],
+     ("五个", "5"), ("twenty-one", "21"), ("a hundred", "100"), ("two hundred and five", "205"),
+     ("3 million", "3000000"),
+     ("1000万", "10000000"), ("三点五", "3.5"), ("百分之五", "5%"), ("5%", "5%"), ("三分之二", "2/3"),
+     ("two thirds", "2/3"),
+     ("03", "3"), ("2.50", "2.5"), ("星期三", "3"), ("ten thousand", "10000"),
+     ("十万", "100000"), ("两千", "2000"), ("five", "5"), ("一亿二千万", "120000000")],
 )  # fmt: skip
 def test_numbers_by_their_value(text: str, value: str) -> None:
-    assert number_value(text) == value
+    assert numbers_in(text) == [value]
+
+
+def test_numerals_that_count_nothing() -> None:
+    assert numbers_in("万一十分重要的事,千万不要一一列举") == []
+    assert numbers_in("the one and only") == []
 
 
 def test_the_same_number_written_otherwise_is_no_template() -> None:
@@ -230,7 +289,10 @@ def distinct(n: int) -> Relations:
     """Rows that are paraphrases of each other whenever they are near."""
     alone = np.arange(1, n + 1, dtype=np.uint64)
     nothing = np.zeros(n, dtype=np.uint64)
-    return Relations(Traits(alone, alone, nothing, np.zeros(n, np.int8), ["same"] * n), frozenset({COPY, PARAPHRASE}))
+    return Relations(
+        Traits(alone, alone, nothing, nothing, nothing, np.zeros(n, np.int8), ["x"] * n, ["same"] * n),
+        frozenset({COPY, PARAPHRASE}),
+    )
 
 
 def test_all_clusters_looked_at_is_the_whole_search(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,12 +132,41 @@ def test_no_rows_give_a_table_with_the_same_columns(model: Path) -> None:
 
 def test_what_cannot_be_loaded_is_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"modules\.json is missing"):
+        SentenceEmbedding(model=tmp_path).measure(frame("a"), {}, 1)
+    with pytest.raises(UserError, match=r"no such model directory.*nothing is downloaded"):
         SentenceEmbedding(model=tmp_path / "nowhere").measure(frame("a"), {}, 1)
     pickled = Path(shutil.copytree(model, tmp_path / "pickled"))
     weights = next(pickled.rglob("model.safetensors"))
     weights.rename(weights.with_name("pytorch_model.bin"))
     with pytest.raises(UserError, match="pickled weights are not loaded"):
         SentenceEmbedding(model=pickled).measure(frame("a"), {}, 1)
+
+
+@pytest.mark.parametrize(("name", "folder"), [("Own/tiny", "models--Own--tiny"),
+                                               ("tiny", "models--sentence-transformers--tiny")])  # fmt: skip
+def test_a_name_means_what_the_local_cache_holds(
+    name: str, folder: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"no model of that name in the local cache.*nothing is downloaded"):
+        _ = SentenceEmbedding(model=Path(name)).reads
+    (tmp_path / folder / "refs").mkdir(parents=True)
+    (tmp_path / folder / "refs" / "main").write_text("0123abc")
+    snapshot = Path(shutil.copytree(model, tmp_path / folder / "snapshots" / "0123abc"))
+    named = SentenceEmbedding(model=Path(name))
+    assert named.reads == [snapshot]
+    assert named.measure(frame("a fruit"), {}, 1).equals(
+        SentenceEmbedding(model=model).measure(frame("a fruit"), {}, 1)
+    )
+
+
+def test_onnx_says_what_is_missing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="onnx needs optimum and onnxruntime, which are not installed"):
+        SentenceEmbedding(model=model, backend="onnx").measure(frame("a"), {}, 1)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    with pytest.raises(UserError, match=r"no \*\.onnx"):
+        SentenceEmbedding(model=model, backend="onnx").measure(frame("a"), {}, 1)
 
 
 def test_code_in_the_model_directory_does_not_run(model: Path, tmp_path: Path) -> None:

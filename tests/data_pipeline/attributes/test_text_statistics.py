@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from data_pipeline.attributes.kinds.text_statistics import TextStatistics, statistics
+from utils.errors import UserError
 
 SCHEMA = {
     "id": pl.String,
@@ -68,3 +70,30 @@ def test_no_rows_give_a_table_with_the_same_columns() -> None:
     empty, full = (TextStatistics().measure(r, {}, 0) for r in (rows(), rows([("user", "a"), ("assistant", "b")])))
     assert empty.num_rows == 0
     assert empty.schema == full.schema
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("因为 $a^2$ 所以", 5 / 11), ("\\[x\\] ok", 5 / 8), ("$$a\nb$$", 1.0), ("it costs $5 and $6 a day", 0.0),
+     ("$ a $", 0.0)],
+)  # fmt: skip
+def test_maths_share_counts_delimited_formulas(text: str, share: float) -> None:
+    assert measured(("assistant", text))["maths_share"] == pytest.approx(share)
+
+
+def test_tokens_are_those_of_the_named_tokenizer(tiny_model: Path) -> None:
+    from transformers import AutoTokenizer
+
+    conversations = [[("user", "什么是三原色？"), ("assistant", "Red, <|im_end|> blue.")], [("user", "")]]
+    table = TextStatistics(tokenizer=tiny_model).measure(rows(*conversations), {}, 0)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    expected = [sum(len(tokenizer.tokenize(text)) for _, text in conversation) for conversation in conversations]
+    assert table["tokens"].to_pylist() == expected
+    assert expected[0] > 0
+    assert "tokens" not in TextStatistics().measure(rows(*conversations), {}, 0).column_names
+    assert TextStatistics(tokenizer=tiny_model).measure(rows(), {}, 0).schema == table.schema
+
+
+def test_a_directory_without_tokenizer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no tokenizer here"):
+        TextStatistics(tokenizer=tmp_path).measure(rows([("user", "a")]), {}, 0)

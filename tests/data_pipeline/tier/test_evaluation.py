@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -24,6 +25,11 @@ PLANTED = {
     "请解释一下什么是光合作用并说明它对地球上的生命有什么重要的意义": "exact",
     "ｅxplain how a noise cancelling headphone works, and when you would not want to use one": "exact",
     SHORT_ZH: "exact",
+    "\u200b".join(ZH): "exact",
+    "如何提高睡\u00ad眠質量": "exact",
+    "請解釋一下什麼是光合作用，並說明它對地球上的生命有什麼重要的意義。": "exact",
+    "You are an expert who answers in plain words for many readers. How can I sleep better? Thanks!": "contained",
+    "你是一位资深的专家，善于用通俗易懂的语言讲清楚复杂的道理。如何提高睡眠质量？请分点回答。": "contained",
     "Dear assistant, for my blog: explain how a noise-cancelling headphone works and when it does not.": "ngram",
     "小明的作业是：说明它对地球上的生命有什么重要的意义，用三句话回答。": "ngram",
     "请解释什么是光合作用，说明它对地球生命有什么重要意义": "wording",
@@ -85,6 +91,44 @@ def test_thirteen_words_are_more_than_eight(folder: Path) -> None:
     strict = Decontaminate(files=[folder], ngram=13, similarity=1, similarity_unspaced=1)
     assert Evaluation(strict).matches(rows(prompt)).is_empty()
     assert Evaluation(strict.model_copy(update={"ngram": 8})).matches(rows(prompt))["method"].to_list() == ["ngram"]
+
+
+def test_a_later_question_counts_and_an_answer_does_not(folder: Path) -> None:
+    def turns(*texts: str) -> list[dict[str, str]]:
+        return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+
+    hello, good = "Good morning to all of you!", "Good."
+    talks = [turns(hello, good, ZH, "是……"), turns(hello, ZH, "Thanks.", ZH), turns(SHORT_EN, good, ZH, good)]
+    found = Evaluation(Decontaminate(files=[folder])).matches(pl.DataFrame({"id": ["a", "b", "c"], "messages": talks}))
+    assert [(row["id"], row["method"], row["prompt"]) for row in found.to_dicts()] == [
+        ("a", "exact", ZH),
+        ("c", "exact", SHORT_EN),
+    ]
+
+
+def test_what_only_a_model_can_see_is_found_by_one(tmp_path: Path) -> None:
+    """A model of a few words, in which those of one meaning have one vector, is asked for a translation."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    meanings = [["feed", "喂"], ["dog", "狗"], ["bread", "包"]]
+    words = ["[UNK]", *(word for same in meanings for word in same)]
+    tokenizer = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()  # sets Chinese characters apart
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    weights = np.zeros((len(words), len(meanings)), np.float32)
+    for at, same in enumerate(meanings):
+        weights[[words.index(word) for word in same], at] = 1
+    embedding = StaticEmbedding(tokenizer, embedding_weights=weights)
+    SentenceTransformer(modules=[embedding], device="cpu").save(str(tmp_path / "model"))
+    (tmp_path / "e.jsonl").write_text('{"question": "How to feed a dog?"}\n', encoding="utf-8")
+    asked = rows(["怎么喂狗？", "怎么做面包？"])
+    files = Decontaminate(files=[tmp_path / "e.jsonl"])
+    assert Evaluation(files).matches(asked).is_empty()
+    (found,) = Evaluation(files.model_copy(update={"model": tmp_path / "model"})).matches(asked).to_dicts()
+    assert (found["method"], found["prompt"]) == ("embedding", "怎么喂狗？")
+    assert found["similarity"] == pytest.approx(1)
 
 
 def test_no_prompts_no_rows(folder: Path) -> None:

@@ -38,6 +38,9 @@ GOOD = [
         ("decontaminate={files: [], ngram: 8}", "files"),
         ("decontaminate={files: [a], ngram: 7}", "ngram"),
         ("jsonl=[trl_preference]", "jsonl"),
+        ("floor=[{attribute: q.good, minimum: .nan}]", "finite number"),
+        ("bands=[{name: a, range: [.nan, 3]}]", "finite number"),
+        ("bands=[{name: a, quantiles: [0, .nan]}]", "finite number"),
     ],
 )
 def test_bad_configs_are_refused(override: str, message: str) -> None:

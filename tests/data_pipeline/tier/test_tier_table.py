@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from data_pipeline.tier.config import TierConfig
-from data_pipeline.tier.controls import draw_controls, filling
+from data_pipeline.tier.controls import draw_controls, filling, tokens_off
 from data_pipeline.tier.limits import choose, fillings, in_order
 from data_pipeline.tier.replay import summed
 from data_pipeline.tier.select import decide
@@ -29,6 +29,7 @@ HAND = pl.DataFrame(
         "c.cluster": [str(n % 4) for n in range(60)],
     }
 )
+MATHS_FIRST = HAND.with_columns(pl.Series("q.maths", [float(n % 5 == 0) for n in range(60)]))
 BASE: dict[str, Any] = {
     "input": "rows",
     "attributes": "measures",
@@ -113,10 +114,25 @@ def test_quotas_of_language_and_tag_and_what_they_lack() -> None:
     assert len(taken) == 17
     found = fillings(frame.with_columns(taken=pl.col("status") == "kept"), config(**keys).bands[0], config(**keys))
     assert found == [
-        {"by": "t.tags", "value": "*", "unit": "rows", "wanted": 5, "had": 48, "taken": 5, "short": 0},
-        {"by": "t.tags", "value": "maths", "unit": "rows", "wanted": 15, "had": 12, "taken": 12, "short": 3},
+        {"by": "t.tags", "value": "*", "unit": "rows", "wanted": 5, "had": 48, "taken": 5, "short": 0, "because": None},
+        {
+            "by": "t.tags",
+            "value": "maths",
+            "unit": "rows",
+            "wanted": 15,
+            "had": 12,
+            "taken": 12,
+            "short": 3,
+            "because": None,
+        },
     ]
     assert reasons(frame) == {"quota_full:t.tags=*": 43}
+    # Six of the maths rows are Chinese; with room for 4 of these, two are refused and maths lacks two more than it has.
+    keys = {"bands": bands, "quotas": [{"by": "t.tags", "rows": {"maths": 12}}, {"by": "lang", "rows": {"zh": 4}}]}
+    frame = decided(**keys, diversity={"first": ["q.maths"]}, rows=MATHS_FIRST)
+    found = fillings(frame.with_columns(taken=pl.col("status") == "kept"), config(**keys).bands[0], config(**keys))
+    (maths,) = [one for one in found if one["value"] == "maths"]
+    assert (maths["had"], maths["taken"], maths["short"], maths["because"]) == (12, 10, 2, "quota_full:lang=zh")
 
 
 def test_sources_and_clusters_are_capped() -> None:
@@ -256,6 +272,24 @@ def test_controls_have_the_rows_the_tokens_and_the_lengths(seed: int) -> None:
     again = draw_controls(frame.sample(fraction=1, shuffle=True, seed=1), "long", ("tokens",), seed)
     shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
     assert {*shuffled.filter(again["tokens"])["id"]} == {*taken["tokens"]["id"]}
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 45])
+def test_controls_of_small_tiers_have_the_tokens_too(size: int) -> None:
+    # Tiers of the hand-made rows, by chance: 10 to 69 tokens a row.
+    for seed in range(10):
+        mine = {*HAND.sample(size, seed=seed)["id"]}
+        into = pl.when(pl.col("id").is_in(list(mine))).then(pl.lit("tiers/all"))
+        frame = HAND.with_columns(reasons=pl.lit([], pl.List(pl.String)), status=pl.lit("kept"), into=into)
+        drawn = draw_controls(frame, "all", ("tokens", "lengths"), seed)
+        tokens = {kind: int(frame.filter(inside)["tokens"].sum()) for kind, inside in drawn.items()}
+        wanted = int(frame.filter(pl.col("into") == "tiers/all")["tokens"].sum())
+        assert all(abs(found - wanted) <= 0.01 * wanted for found in tokens.values()), (seed, wanted, tokens)
+
+
+def test_a_control_that_cannot_have_the_tokens_is_told() -> None:
+    into = {"tiers/t": {"tokens": 1000}, "controls/t-tokens": {"tokens": 985}, "controls/t-lengths": {"tokens": 1000}}
+    assert tokens_off(into, ["t"], ("random", "tokens", "lengths")) == {"t-tokens": -0.015, "t-lengths": 0}
 
 
 def test_filling_passes_over_what_is_too_large() -> None:

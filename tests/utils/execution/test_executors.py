@@ -1,6 +1,7 @@
 """Local and Ray keep the same promises: order-free, retried, stoppable, resources held."""
 
 import http.client
+import itertools
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from utils.errors import InterruptedRunError, StageFailedError, UserError
+from utils.execution.ray import RayExecutor
 from utils.runs.config import ParallelConfig
 from utils.runs.directory import Run
 
@@ -169,3 +171,42 @@ def test_ray_leaves_nothing_behind(run):
     assert not os.path.exists(directory)
     left = [p for p in psutil.Process().children(recursive=True) if "ray" in " ".join(p.cmdline()[:3])]
     assert psutil.wait_procs(left, timeout=10)[1] == []
+
+
+def gpu_run(tmp_path, monkeypatch, *, there, needed=1):
+    own = RayExecutor._own_cluster
+    monkeypatch.setattr(RayExecutor, "_own_cluster", lambda self: own(self) | {"num_gpus": there, "num_cpus": 3})
+    config = ParallelConfig(output=tmp_path / "run", executor="ray", resources={"gpus": needed})
+    run = Run(config, "demo")
+    run.open()
+    return run
+
+
+@pytest.mark.ray
+def test_a_worker_with_a_gpu_loads_once_and_shares_it_with_nobody(tmp_path, monkeypatch):
+    """Two GPUs that Ray only believes in; three processor cores."""
+    run = gpu_run(tmp_path, monkeypatch, there=2)
+    try:
+        first = run.map("tests.support.jobs:hold", [{"unit": f"a{n}"} for n in range(6)], "demo")
+        dying = [{"unit": "b0", "die_until": 1}, *({"unit": f"b{n}"} for n in range(1, 4))]
+        second = run.map("tests.support.jobs:hold", dying, "demo")
+    finally:
+        run.close("done")
+    assert len({report["pid"] for report in first}) == 2
+    assert len({report["pid"] for report in [*first, *second]}) == 3, "one died"
+    assert {path.read_text() for path in run.path.glob("loaded-*")} == {"x"}, "each worker loaded once"
+    assert {report["gpu"] for report in [*first, *second]} == {"0", "1"}
+    for one, other in itertools.combinations([*first, *second], 2):
+        assert one["pid"] != other["pid"] or one["gpu"] == other["gpu"]
+        if one["gpu"] == other["gpu"]:
+            assert one["ended"] <= other["begun"] or other["ended"] <= one["begun"]
+
+
+@pytest.mark.ray
+def test_a_gpu_that_is_not_there_is_not_waited_for(tmp_path, monkeypatch):
+    run = gpu_run(tmp_path, monkeypatch, there=0)
+    try:
+        with pytest.raises(UserError, match="a task wants 1 GPUs, the cluster has 0"):
+            run.map(JOB, tasks("a"), "demo")
+    finally:
+        run.close("failed")

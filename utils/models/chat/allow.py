@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -33,8 +33,11 @@ def check_url(url: str, allow_hosts: Collection[str], *, insecure: bool) -> None
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("the URL holds a user, a query or a fragment; a key is given as api_key=env:NAME")
-    host, _ = parts.hostname, parts.port  # an impossible port raises ValueError
-    if parts.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url or "\\" in url:
+    host, port = parts.hostname, parts.port  # an impossible port raises ValueError
+    written = f"[{host}]" if host and ":" in host else host
+    plain = parts.netloc.lower().removesuffix(f":{port}") == written  # or others may read another host in it
+    plain = plain and url.isprintable() and not any(mark in url for mark in " \\%")
+    if parts.scheme not in {"http", "https"} or not host or not plain:
         raise ValueError(f"{url!r} is no http(s) URL with a host")
     if is_loopback(url):
         return
@@ -78,3 +81,12 @@ def masked(text: str, secret: SecretStr | None) -> str:
     """Return a text without the secret; one too short to be a key (`EMPTY`, for a server of one's own) stays."""
     value = secret.get_secret_value() if secret is not None else ""
     return text.replace(value, MASK) if len(value) >= _SHORTEST_KEY else text
+
+
+def masked_tree(value: Any, secret: SecretStr | None) -> Any:
+    """Return parsed JSON without the secret, which may have stood escaped in its text."""
+    if isinstance(value, str):
+        return masked(value, secret)
+    if isinstance(value, dict):
+        return {masked(name, secret): masked_tree(inner, secret) for name, inner in value.items()}
+    return [masked_tree(inner, secret) for inner in value] if isinstance(value, list) else value

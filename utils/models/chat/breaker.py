@@ -35,8 +35,8 @@ class Breaker:
 
         """
         with shared_state(self._state) as state:
-            left = min(state.get("open_until", 0.0) - time.time(), self._rest_s)  # a clock set back waits no longer
-            if left <= 0:
+            left = state.get("open_until", 0.0) - time.time()
+            if not 0 < left <= self._rest_s:  # over: the clock was set back, or the rest made shorter
                 return
             why = f"{state.get('failures')} failures in a row, the last: {state.get('why')}"
         raise RetryLaterError(why, where=self._name, mend=f"the same command in {left:.0f} s or later")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -63,6 +63,8 @@ class Limits(StrictModel):
 
 class EndpointConfig(StrictModel):
     """An OpenAI-compatible endpoint: vLLM, llama.cpp, SGLang, `transformers serve`, or a provider."""
+
+    placement: ClassVar[frozenset[str]] = frozenset({"api_key", "allow_hosts", "insecure", "limits"})
 
     kind: Literal["endpoint"]
     base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]

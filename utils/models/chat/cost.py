@@ -7,7 +7,7 @@ allowed, and one that bills a call whose answer never arrived.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,11 @@ def cost_of(prices: Prices, request: Request, answer: Answer) -> tuple[float, bo
     if answer.prompt_tokens is None or answer.completion_tokens is None:
         return cost_at_most(prices, request), True
     return _cost(prices, answer.prompt_tokens, answer.completion_tokens), False
+
+
+def cost_of_line(prices: Prices, line: Mapping[str, Any]) -> float:
+    """Return what an answer cost that was paid before there were prices; 0 where its tokens are unknown."""
+    return _cost(prices, line.get("prompt_tokens") or 0, line.get("completion_tokens") or 0)
 
 
 def _cost(prices: Prices, prompt_tokens: int, completion_tokens: int) -> float:

@@ -1,8 +1,8 @@
 """An OpenAI-compatible endpoint: asked in parallel, within its limits, each answer paid once (F16, F18).
 
-What may pass is tried again: 408, 425, 429, 5xx, no connection, time over, a body that is no answer. A request that has
-still no answer then stays pending (`RetryLaterError`, exit code 75); the others are asked and kept all the same. Any
-other refusal of one request is that request's error; of the key, the model or the address, the user's.
+What may pass is tried again: 408, 409, 425, 429, 5xx, no connection, time over, a body that is no answer. A request
+that has still no answer then stays pending (`RetryLaterError`, exit code 75); the others are asked and kept all the
+same. Any other refusal of one request is that request's error; of the key, the model or the address, the user's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,13 @@ from utils.errors import RetryLaterError, UserError
 from utils.models.chat.backoff import delays
 from utils.models.chat.breaker import Breaker
 from utils.models.chat.cache import AnswerCache, model_directory, request_hash
-from utils.models.chat.cost import Budget, cost_at_most, cost_of, prompt_tokens_at_most
+from utils.models.chat.claims import Claims, open_claims
+from utils.models.chat.cost import Budget, cost_at_most, cost_of, cost_of_line, prompt_tokens_at_most
 from utils.models.chat.limiter import Limiter, sleep
 from utils.models.chat.protocol import Answer, Request
 from utils.models.chat.transport import Failure, Refusal, Transport, open_transport
-from utils.models.chat.wire import body_of
+from utils.models.chat.wire import answer_in, body_of, path_of
+from utils.runs.commit import disk_full_is_retryable
 
 if TYPE_CHECKING:
     from utils.models.chat.config import EndpointConfig
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 _SCHEMA_REFUSED = {400, 415, 422}
 _PAYMENT, _FORBIDDEN = 402, 403
 _MISCONFIGURED = {401: "api_key", _FORBIDDEN: "api_key's rights", 404: "base_url and model", 405: "base_url"}
+_LARGEST_RESPONSE = 16 << 20  # bytes
+_ALL_REFUSED = 20  # refused requests without one answer: it is not the requests
 _BYTES_PER_TOKEN = 3  # a guess that `settle` corrects
 
 
@@ -40,11 +45,10 @@ class Endpoint:
     `counts` tells what happened: `asked`, `cached`, failed tries by their kind, and answers `without the schema`.
     """
 
-    def __init__(self, config: EndpointConfig, run_directory: Path, transport: Transport) -> None:
-        directory = model_directory(run_directory, config.identity)
+    def __init__(self, config: EndpointConfig, directory: Path, transport: Transport, claims: Claims) -> None:
         limits = config.limits
-        self._config, self._transport = config, transport
-        self._cache = AnswerCache(directory)
+        self._config, self._transport, self._claims = config, transport, claims
+        self._cache = AnswerCache(directory, price=partial(cost_of_line, limits.prices) if limits.prices else None)
         self._budget = Budget(directory, limit=limits.budget, cache=self._cache, name=config.label)
         self._limiter = Limiter(
             directory,
@@ -103,6 +107,12 @@ class Endpoint:
         )
 
     def _answer(self, key: str, request: Request, stop: threading.Event) -> Answer | Failure:
+        """Ask, unless another process has asked meanwhile; what it asks right now is waited for."""
+        with self._claims.hold([key], stop):
+            self._cache.refresh()
+            return self._cache.get(key) or self._answer_of_endpoint(key, request, stop)
+
+    def _answer_of_endpoint(self, key: str, request: Request, stop: threading.Event) -> Answer | Failure:
         """Try until there is an answer, or until the last try has failed."""
         limits = self._config.limits
         most = cost_at_most(limits.prices, request) if limits.prices else 0.0
@@ -136,13 +146,17 @@ class Endpoint:
     def _call(self, request: Request) -> tuple[Answer | Failure | Refusal, bool]:
         """Ask for the schema where there is one, and without it where that is refused; tell which."""
         structured = self._structured and request.schema is not None
-        outcome = self._transport.post(body_of(self._config, request, structured=structured))
+        outcome = self._post(request, structured=structured)
         if not structured or not isinstance(outcome, Refusal) or outcome.status not in _SCHEMA_REFUSED:
             return outcome, structured
-        outcome = self._transport.post(body_of(self._config, request, structured=False))
+        outcome = self._post(request, structured=False)
         if isinstance(outcome, Answer):
             self._structured = False  # it was the schema that the endpoint cannot take
         return outcome, False
+
+    def _post(self, request: Request, *, structured: bool) -> Answer | Failure | Refusal:
+        body = body_of(self._config, request, structured=structured)
+        return self._transport.post(path_of(self._config), body, answer_in)
 
     def _keep(self, key: str, request: Request, answer: Answer, *, structured: bool) -> None:
         facts: dict[str, Any] = {}
@@ -157,7 +171,8 @@ class Endpoint:
         """Return the error of this request, unless the refusal is not about this request.
 
         Raises:
-            UserError: key, model or address; a 403 after the first answer is one request's (content moderation).
+            UserError: key, model or address, or everything is refused; after the first answer, a 403 is one request's
+                (content moderation).
             RetryLaterError: the account is empty.
 
         """
@@ -167,6 +182,9 @@ class Endpoint:
             mend = f"check {_MISCONFIGURED[refusal.status]}"
             raise UserError(refusal.why, where=self._config.label, mend=mend)
         self._count("refused")
+        if self.counts["refused"] >= _ALL_REFUSED and not len(self._cache):
+            what = f"it has refused the first {self.counts['refused']} requests, the last with {refusal.why}"
+            raise UserError(what, where=self._config.label, mend="check max_tokens_key, extra_body and the model")
         return Answer(error=refusal.why)
 
     def _note(self, failure: Failure) -> None:
@@ -194,6 +212,18 @@ class Endpoint:
 
 @contextmanager
 def open_endpoint(config: EndpointConfig, run_directory: Path) -> Iterator[Endpoint]:
-    """Open an endpoint for a run, where its answers and limits are kept."""
-    with open_transport(config) as transport:
-        yield Endpoint(config, run_directory, transport)
+    """Open an endpoint for a run, where its answers and limits are kept; a full disk ends the run with exit code 75."""
+    limits = config.limits
+    with (
+        disk_full_is_retryable(run_directory),
+        open_claims(directory := model_directory(run_directory, config.identity)) as claims,
+        open_transport(
+            config.base_url,
+            label=config.label,
+            secret=config.api_key,
+            timeout_s=limits.timeout_s,
+            connections=limits.concurrency,
+            largest=_LARGEST_RESPONSE,
+        ) as transport,
+    ):
+        yield Endpoint(config, directory, transport, claims)

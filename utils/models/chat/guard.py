@@ -23,11 +23,12 @@ _UNSEEN = re.compile(
     f"{INVISIBLE.pattern}|[\u00ad\u061c\u180e\u2061-\u2064\u206a-\u206f\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
-# By family: ChatML, Llama 3, Qwen, GLM, Phi and all others of the form <|…|>, with DeepSeek's full-width bars; Llama 2
-# and Mistral; sentencepiece; Gemma; GLM; InternLM, Baichuan; reasoning and tools.
+# By family: ChatML, Llama 3, Qwen, GLM, Phi and all others of the form <|…|>, with DeepSeek's full-width bars, and with
+# one bar (<|turn>, <turn|>); Llama 2 and Mistral; sentencepiece; Gemma; GLM; InternLM, Baichuan; reasoning and tools.
 _CONTROL = re.compile(
-    r"<[|｜][^<>\n]{0,80}?[|｜]>"
-    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|gMASK|sMASK|UNUSED_TOKEN_\d+)\]"
+    r"<[|｜][^<>\n]{0,80}?[|｜]>|<[|｜][\w-]{1,40}>|<[\w-]{1,40}[|｜]>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|ARGS|CALL_ID)\]"
+    r"|\[/?(?:gMASK|sMASK|UNUSED_TOKEN_\d+)\]"
     r"|<</?SYS>>"
     r"|</?(?:s|bos|eos|unk|pad|mask|sop|eop|eod|eoh|eoa|think|tool_calls?|tool_response|tools)>"
     r"|<(?:start|end)_of_(?:turn|image|utterance)>"

@@ -30,16 +30,15 @@ def locked(path: Path) -> Iterator[int]:
 def shared_state(path: Path) -> Iterator[dict[str, Any]]:
     """Read a JSON object, let the caller change it in place, and write it back, with nobody else in between.
 
-    For state that may be lost: what a kill cut in half counts as empty.
+    For state that may be lost: what is no JSON counts as empty. A file never gets shorter; blanks fill it up.
     """
     with locked(path) as descriptor:
         text = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
         state = _object_in(text)
         yield state
-        new = json.dumps(state).encode()
+        new = json.dumps(state).encode().ljust(len(text))  # one write, never a cut: a kill leaves the old or the new
         if new != text:
             os.pwrite(descriptor, new, 0)
-            os.ftruncate(descriptor, len(new))
 
 
 def _object_in(text: bytes) -> dict[str, Any]:

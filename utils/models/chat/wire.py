@@ -6,20 +6,18 @@ https://platform.openai.com/docs/api-reference/chat/create and …/completions/c
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from utils.data.parsing import repair_text
 from utils.models.chat.protocol import Answer, Request
+from utils.models.chat.transport import MalformedResponseError
 
 if TYPE_CHECKING:
     from utils.models.chat.config import EndpointConfig
 
 Json = dict[str, Any]
-
-
-class MalformedResponseError(ValueError):
-    """The endpoint sent something that is no answer."""
+_LARGEST = 1 << 53  # of numbers that are taken for real
+_ROUNDING = 1e-3  # a log-probability over 0 by more is none
 
 
 def path_of(config: EndpointConfig) -> str:
@@ -72,12 +70,12 @@ def answer_in(response: Any) -> Answer:
     usage = response.get("usage") if isinstance(response.get("usage"), dict) else {}
     return Answer(
         text=repair_text(text) if text is not None else None,
-        error=None if text is not None else f"the model gave no text: {str(refusal or reason)[:200]}",
-        finish_reason=reason if isinstance(reason, str) else None,
+        error=None if text is not None else f"the model gave no text: {repair_text(str(refusal or reason)[:200])}",
+        finish_reason=_word(reason),
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
         first_token=_first_token(choice.get("logprobs")),
-        model=response["model"] if isinstance(response.get("model"), str) else None,
+        model=_word(response.get("model")),
     )
 
 
@@ -104,8 +102,8 @@ def _first_token(logprobs: Any) -> dict[str, float] | None:
         pairs = list(mapping.items()) if isinstance(mapping, dict) else []
     found: dict[str, float] = {}
     for token, value in pairs:
-        if isinstance(token, str) and isinstance(value, int | float) and math.isfinite(value):
-            found.setdefault(repair_text(token), float(value))
+        if isinstance(token, str) and isinstance(value, int | float) and -_LARGEST <= value <= _ROUNDING:
+            found.setdefault(repair_text(token), min(float(value), 0.0))
     return found or None
 
 
@@ -113,5 +111,9 @@ def _first(items: Any) -> Any:
     return items[0] if isinstance(items, list) and items else None
 
 
+def _word(value: Any) -> str | None:
+    return repair_text(value) if isinstance(value, str) else None
+
+
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST else None

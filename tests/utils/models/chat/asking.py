@@ -34,12 +34,12 @@ CHILD = """
 import json, os, signal, sys
 from pathlib import Path
 from utils.data.records import Message
-from utils.models.chat import cache
+from utils.models.chat import paid
 from utils.models.chat.config import EndpointConfig
 from utils.models.chat.protocol import Request
 
 url, run, texts, limits, dies = json.loads(sys.argv[1])
-real, lines = cache._write_at, []
+real, lines = paid._write_at, []
 
 
 def write_half(descriptor, line, place):
@@ -50,7 +50,7 @@ def write_half(descriptor, line, place):
     real(descriptor, line, place)
 
 
-cache._write_at = write_half
+paid._write_at = write_half
 config = EndpointConfig.model_validate(dict(kind="endpoint", base_url=url, model="m", limits=limits))
 with config.open(Path(run)) as model:
     answers = model.ask([Request((Message("user", text),)) for text in texts])

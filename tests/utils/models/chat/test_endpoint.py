@@ -51,6 +51,10 @@ def test_another_model_revision_sampling_or_schema_is_another_answer(tmp_path):
         Step(500, "oops"),
         Step(503),
         Step(408),
+        Step(409),
+        Step(202, "accepted"),
+        Step(200, "[" * 600 + "]" * 600),
+        Step(200, '{"a":' * 900 + "1" + "}" * 900),
         Step(200, "<html>garbage</html>"),
         Step(200, '{"choices": [{"message": {"content": "cut'),
         Step(200, '{"choices": []}'),
@@ -116,6 +120,22 @@ def test_a_wrong_key_or_model_is_the_users_error(tmp_path, status, named):
         pytest.raises(UserError, match=named),
     ):
         model.ask(ask_for("a"))
+
+
+def test_an_endpoint_that_refuses_everything_is_the_users_error_and_one_that_answers_is_not(tmp_path):
+    texts = [str(number) for number in range(30)]
+    with chat_server(always=Step(400, "unknown key max_tokens")) as server:
+        with (
+            opened(server, tmp_path / "never", limits={"concurrency": 1}) as model,
+            pytest.raises(
+                UserError, match="refused the first 20 requests, the last with HTTP 400: unknown key max_tok"
+            ),
+        ):
+            model.ask(ask_for(*texts))
+        assert len(server.calls) == 20
+        server.script.append(Step())
+        with opened(server, tmp_path / "once", limits={"concurrency": 1}) as model:
+            assert [answer.error for answer in model.ask(ask_for(*texts))].count(None) == 1
 
 
 def test_no_money_is_pending(tmp_path):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
 from utils.data.records import Message, write_parquet
-from utils.errors import UserError
+from utils.errors import RetryLaterError, UserError
 from utils.models.chat.cache import AnswerCache, request_hash
 from utils.models.chat.config import ChatModelConfig
 from utils.models.chat.protocol import Answer, Request, Sampling
@@ -115,3 +117,38 @@ def test_bad_replay_files_say_where(tmp_path, rows, why):
         chat_model(kind="replay", file=file).open(tmp_path),
     ):
         pass
+
+
+def test_a_file_larger_than_a_block_is_read_whole(tmp_path, monkeypatch):
+    cache = AnswerCache(tmp_path)
+    answers = {f"k{number}": Answer(text="字" * size) for number, size in enumerate((3, 5000, 1, 200, 40))}
+    for name, answer in answers.items():
+        cache.put(name, answer, cost=1.0)
+    monkeypatch.setattr("utils.models.chat.paid._BLOCK", 300)
+    again = AnswerCache(tmp_path)
+    assert {name: again.get(name).text for name in answers} == {name: answer.text for name, answer in answers.items()}
+    assert (again.spent, again.damaged) == (5.0, 0)
+
+
+@pytest.mark.parametrize("when", ["writing", "flushing"])
+def test_a_full_disk_keeps_what_was_there_and_ends_with_75(tmp_path, monkeypatch, when):
+    cache = AnswerCache(tmp_path)
+    cache.put("a", Answer(text="kept"))
+    before = (tmp_path / "answers.jsonl").read_bytes()
+
+    def write_half(descriptor, text, place):
+        os.pwrite(descriptor, text[: len(text) // 2], place)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def cannot_flush(descriptor):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    name, full = ("_write_at", write_half) if when == "writing" else ("os.fsync", cannot_flush)
+    with monkeypatch.context() as patched, pytest.raises(RetryLaterError, match="no space left"):
+        patched.setattr(f"utils.models.chat.paid.{name}", full)
+        cache.put("b", Answer(text="lost"))
+    if when == "writing":
+        assert (tmp_path / "answers.jsonl").read_bytes() == before
+    cache.put("c", Answer(text="later"))
+    again = AnswerCache(tmp_path)
+    assert (again.get("a").text, again.get("c").text, again.damaged) == ("kept", "later", 0)
