@@ -30,7 +30,7 @@ class Band(StrictModel):
     name: Name
     """The tier's name."""
     quantiles: tuple[Finite, Finite] | None = None
-    """By rank: [0, 0.5] is the easier half. Equal values are ordered by the hash of the id, so sizes are exact."""
+    """By rank: [0, 0.5] is the easier half. Equal values are ordered by id, a hash of the content: sizes are exact."""
     range: tuple[Finite | None, Finite | None] | None = None
     """By value: from the first number (included) to the second (not included); null is no end."""
     rows: int | None = Field(default=None, ge=1)

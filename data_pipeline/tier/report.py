@@ -172,18 +172,24 @@ def _quotas(account: Numbers) -> list[Block]:
     found = [(name, quota) for name, tier in account["tiers"].items() for quota in tier["quotas"]]
     if not found:
         return [Paragraph(Text("None were asked for.", "未设配额。"))]
+    return [_quota_table(by, found) for by in dict.fromkeys(quota["by"] for _, quota in found)]
+
+
+def _quota_table(by: str, found: list[tuple[str, Numbers]]) -> Table:
+    """Return how far the quotas by one column were filled in each tier."""
+    mine = [(name, quota) for name, quota in found if quota["by"] == by]
     keys = ("wanted", "had", "taken", "short")
     rows: list[list[Cell]] = [
-        [name, quota["by"], quota["value"], _UNITS[quota["unit"]], *(quota[key] for key in keys), quota["because"]]
-        for name, quota in found
+        [name, quota["value"], _UNITS[quota["unit"]], *(quota[key] for key in keys), quota["because"]]
+        for name, quota in mine
     ]
-    short = [at for at, (_, quota) in enumerate(found) if quota["short"] > SHORT * quota["wanted"]]
-    titles = (Text("tier", "分级"), Text("by", "按"), Text("value", "取值"), Text("in", "单位"))
+    short = [at for at, (_, quota) in enumerate(mine) if quota["short"] > SHORT * quota["wanted"]]
+    titles = (Text("tier", "分级"), Text("value", "取值"), Text("in", "单位"))
     numbers = (Text("wanted", "目标"), Text("in the band", "区间内"), Text("taken", "入选"), Text("short", "缺口"))
     columns = [*map(Column, titles), *(Column(title, "integer") for title in numbers)]
     columns.append(Column(Text("refused most by", "主要拒绝原因"), "code"))
-    said = Text("before seeds; quotas that are short stand out", "取种子之前；未满的配额突出显示")
-    return [Table(columns, rows, said, short)]
+    said = Text(f"by {by}, before seeds; those that are short stand out", f"按 {by}，取种子之前；未满的突出显示")
+    return Table(columns, rows, said, short)
 
 
 def _controls(account: Numbers, config: TierConfig) -> list[Block]:

@@ -210,6 +210,7 @@ def test_tokens_and_requests_are_counted(settings, model, tmp_path):
     assert used == {"new tasks": new, "checks": checks}
     assert len(asked) == 35
     page = (Path(config["output"]) / "report.html").read_text()
+    assert "max_prompts is used up" in page
     assert all(reason in page for reason in REASONS)
 
 

@@ -155,6 +155,7 @@ def test_a_run_fills_the_shortfall_and_no_more(tmp_path: Path, monkeypatch: pyte
     assert Counter(row["node"] for row in rows) == {"maths": 5, "poems": 2}
     counts = json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]
     assert counts["by_reason"] == {"over_quota": 1} and counts["in"] == 8
+    assert "max_prompts is used up" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert poet.kinds == {"sum": 3, "poem": 1}, "the run ends when the quota is full, not at its target"
     dropped = [row for row in pq.read_table(tmp_path / "out" / "drafts.parquet").to_pylist() if row["reason"]]
     assert [row["node"] for row in dropped] == ["maths"]
