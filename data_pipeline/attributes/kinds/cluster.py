@@ -106,26 +106,37 @@ def kmeans(vectors: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarr
 
 
 def cluster_names(texts: Sequence[str], labels: Sequence[int] | np.ndarray, terms: int) -> dict[int, str]:
-    """Return a name per label: its top terms by tf–idf over clusters, joined by `·`.
+    """Return a name per label: the terms that set it apart from all rows of their script, joined by `·`.
 
-    The weight of a term in a cluster is the share of the cluster's rows that hold it × log(1 + rows ÷ rows that hold
-    it anywhere). Terms are words of three letters or more, and pairs of Chinese characters.
+    The weight of a term is p·log(p ÷ q), p the share of the cluster's rows that hold it and q that of all rows with
+    Chinese characters, or with words, as the term is: its part of the Kullback–Leibler divergence. A word that is
+    everywhere in its language weighs nothing, so no list of stop words is needed. Terms are words of three letters or
+    more, and pairs of Chinese characters.
     """
     rows: Counter[int] = Counter()
     holding: dict[int, Counter[str]] = {}
     anywhere: Counter[str] = Counter()
+    of_script: Counter[bool] = Counter()
     for text, label in zip(texts, map(int, labels), strict=True):
         if rows[label] < _SAMPLE:
             rows[label] += 1
             found = terms_in(text)
             holding.setdefault(label, Counter()).update(found)
             anywhere.update(found)
-    total = sum(rows.values())
+            of_script.update({_chinese(term) for term in found})
     names = {}
     for label, held in holding.items():
-        weight = {term: n / rows[label] * math.log1p(total / anywhere[term]) for term, n in held.items()}
-        names[label] = "·".join(_apart(sorted(weight, key=lambda term: (-weight[term], term)), terms)) or "–"
+        weight = {
+            term: n / rows[label] * math.log(n / rows[label] * of_script[_chinese(term)] / anywhere[term])
+            for term, n in held.items()
+        }
+        best = sorted(weight, key=lambda term: (-weight[term], -held[term], term))
+        names[label] = "·".join(_apart(best, terms)) or "–"
     return names
+
+
+def _chinese(term: str) -> bool:
+    return "\u3400" <= term[0] <= "\u9fff"
 
 
 def with_tags(names: Mapping[int, str], tags: Sequence[Sequence[str] | None], labels: np.ndarray) -> dict[int, str]:
@@ -148,7 +159,7 @@ def terms_in(text: str) -> set[str]:
     """Return the words of a text and the pairs of neighbouring Chinese characters."""
     found: set[str] = set()
     for run in _TERM.findall(text):
-        found.update(map("".join, pairwise(run)) if "\u3400" <= run[0] <= "\u9fff" else [run])
+        found.update(map("".join, pairwise(run)) if _chinese(run) else [run])
     return found
 
 
