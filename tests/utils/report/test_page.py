@@ -221,7 +221,12 @@ def test_strip_lays_the_parts_end_to_end() -> None:
 
 def test_a_picture_lies_inside_the_page_and_leads_on() -> None:
     png = b"\x89PNG\r\n\x1a\n"
-    html = render_page("t", sections=[Section("s", [Picture(png, Text('a "map"', "图"), Link(Text("open", "打开"), "steps/a b/map.html"))])])
+    html = render_page(
+        "t",
+        sections=[
+            Section("s", [Picture(png, Text('a "map"', "图"), Link(Text("open", "打开"), "steps/a b/map.html"))])
+        ],
+    )
     assert html.count('<img src="data:image/png;base64,iVBORw0KGgo=" alt="a &#34;map&#34;') == 1
     assert html.count('<a href="steps/a%20b/map.html">') == 2
     with pytest.raises(ValueError, match="not a PNG"):

@@ -138,16 +138,13 @@ class _OnThisMachine(StrictModel):
         return None
 
 
-class LocalConfig(_OnThisMachine):
-    """A Hugging Face model directory or a finished training run, by transformers."""
+class _Directory(_OnThisMachine):
+    """A chat model whose weights lie here."""
 
-    kind: Literal["local"]
     path: Path
-    """The model directory, or the run."""
-    batch_size: int = Field(default=16, ge=1)
-    """Questions per forward pass."""
+    """A Hugging Face model directory, or a finished training run."""
     seed: int = 42
-    """Of requests that bring none."""
+    """Of requests that bring none, and of the engine where it has one."""
 
     @property
     def label(self) -> str:
@@ -158,6 +155,14 @@ class LocalConfig(_OnThisMachine):
     def inputs(self) -> list[Path]:
         """What is read on this machine."""
         return [self.path]
+
+
+class LocalConfig(_Directory):
+    """A Hugging Face model directory or a finished training run, by transformers."""
+
+    kind: Literal["local"]
+    batch_size: int = Field(default=16, ge=1)
+    """Questions per forward pass."""
 
     def open(self, run_directory: Path) -> AbstractContextManager[ChatModel]:
         """Load the model for as long as it is asked."""
@@ -166,26 +171,12 @@ class LocalConfig(_OnThisMachine):
         return open_local(self)
 
 
-class VllmConfig(_OnThisMachine):
+class VllmConfig(_Directory):
     """A Hugging Face model directory or a finished training run, by vLLM where it is installed."""
 
     kind: Literal["vllm"]
-    path: Path
-    """The model directory, or the run."""
     gpus: int = Field(default=1, ge=1)
     """GPUs that share the model (tensor parallel)."""
-    seed: int = 42
-    """Of the engine, and of requests that bring none."""
-
-    @property
-    def label(self) -> str:
-        """The model's name in tables and messages."""
-        return self.path.name
-
-    @property
-    def inputs(self) -> list[Path]:
-        """What is read on this machine."""
-        return [self.path]
 
     def open(self, run_directory: Path) -> AbstractContextManager[ChatModel]:
         """Load the model for as long as it is asked."""

@@ -132,7 +132,7 @@ def test_an_endpoint_that_refuses_everything_is_the_users_error_and_one_that_ans
             ),
         ):
             model.ask(ask_for(*texts))
-        assert len(server.calls) == 20
+        assert len(server.calls) in (20, 21)  # the next one may be on its way when the twentieth refusal is read
         server.script.append(Step())
         with opened(server, tmp_path / "once", limits={"concurrency": 1}) as model:
             assert [answer.error for answer in model.ask(ask_for(*texts))].count(None) == 1
