@@ -19,6 +19,12 @@ from data_pipeline.attributes.kinds.embedding import normalised, vectors_of
 
 _SAMPLE = 200  # rows of a cluster, and
 _BEGINNING = 400  # characters of a row that its name is taken from
+_FUNCTION_WORDS = """
+一个 一些 一种 一下 这个 这些 这种 那个 那些 什么 怎么 如何 以下 可以 能够 需要 应该 必须 我们 你们 他们 她们 它们
+自己 因为 所以 因此 但是 而且 并且 以及 或者 如果 虽然 还是 就是 不是 也是 都是 是一 有一 了一 的一 为了 通过 进行
+使用 此外 其中 同时 非常 很多 更多 没有 已经 到了 的是 中的 和其 其他 于是 给定 请你 如下 是什 定的 就像 用于
+"""
+
 _TAG_SHARE = 0.2  # of a cluster's rows have the tag that it is named by
 _TERM = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]{2,}|[^\W\d_\u3400-\u4dbf\u4e00-\u9fff]{3,}")
 
@@ -109,10 +115,13 @@ def cluster_names(texts: Sequence[str], labels: Sequence[int] | np.ndarray, term
     """Return a name per label: the terms that set it apart from all rows of their script, joined by `·`.
 
     The weight of a term is p·log(p ÷ q), p the share of the cluster's rows that hold it and q that of all rows with
-    Chinese characters, or with words, as the term is: its part of the Kullback–Leibler divergence. A word that is
-    everywhere in its language weighs nothing, so no list of stop words is needed. Terms are words of three letters or
-    more, and pairs of Chinese characters.
+    Chinese characters, or with words, as the term is: its part of the Kullback–Leibler divergence. Terms are words of
+    three letters or more, and pairs of Chinese characters; function words (scikit-learn's English list, a short
+    Chinese one) name a cluster only where there is nothing else.
     """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    empty = ENGLISH_STOP_WORDS.union(_FUNCTION_WORDS.split())
     rows: Counter[int] = Counter()
     holding: dict[int, Counter[str]] = {}
     anywhere: Counter[str] = Counter()
@@ -130,7 +139,7 @@ def cluster_names(texts: Sequence[str], labels: Sequence[int] | np.ndarray, term
             term: n / rows[label] * math.log(n / rows[label] * of_script[_chinese(term)] / anywhere[term])
             for term, n in held.items()
         }
-        best = sorted(weight, key=lambda term: (-weight[term], -held[term], term))
+        best = sorted(weight, key=lambda term: (term in empty, -weight[term], -held[term], term))
         names[label] = "·".join(_apart(best, terms)) or "–"
     return names
 
