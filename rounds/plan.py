@@ -79,11 +79,12 @@ def _data_steps(config: RoundsConfig, names: dict[str, str]) -> Iterator[Step]:
     yield _step("attributes", "attributes", attributes, names)
     tier = {"seed": config.seed, "input": "{rows}", "attributes": "{attributes}", **config.tier}
     yield _step("tier", "tier", tier, names)
+    called = {"seed": config.seed, **({"name": config.name} if config.name else {})}
     if config.view is not None:
-        seen = {"seed": config.seed, "attributes": "{attributes}", "tier": "{tier}", **config.view}
+        seen = {**called, "attributes": "{attributes}", "tier": "{tier}", **config.view}
         yield _step("view", "view", seen, names)
     if config.card is not None:
-        told = {"seed": config.seed, "input": "{tier}", "attributes": "{attributes}", **config.card}
+        told = {**called, "input": "{tier}", "attributes": "{attributes}", **config.card}
         yield _step("card", "card", told, names)
 
 

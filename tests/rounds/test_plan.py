@@ -103,11 +103,12 @@ def test_merged_replaces_lists_and_joins_sections():
 
 
 def test_without_rounds_it_is_data_alone():
-    steps = make(start=None, rounds=[], view={}, card={"title": "Rows"})
+    steps = make(name="mine", start=None, rounds=[], view={}, card={"title": "Rows"})
     assert [step.name for step in steps] == ["sample", "clean", "attributes", "tier", "view", "card"]
     named = by_name(steps)
-    assert named["view"].config == {"seed": 5, "attributes": "{attributes}", "tier": "{tier}"}
-    assert named["card"].config == {"seed": 5, "input": "{tier}", "attributes": "{attributes}", "title": "Rows"}
+    assert named["view"].config == {"seed": 5, "name": "mine", "attributes": "{attributes}", "tier": "{tier}"}
+    assert named["card"].config["title"] == "Rows"
+    assert {"name": "mine", "input": "{tier}", "attributes": "{attributes}"}.items() <= named["card"].config.items()
     assert named["card"].needs == ("tier", "attributes")
 
 
