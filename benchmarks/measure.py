@@ -39,6 +39,26 @@ def cpu_time(job: Callable[[], Any], rounds: int = 3) -> Timed:
     return Timed(statistics.median(found), result)
 
 
+def memory_added(job: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what a job returns, and by how many GiB this process grew at most while it ran (looked at every 20 ms)."""
+    gc.collect()
+    me, done = psutil.Process(), threading.Event()
+    before = highest = me.memory_info().rss
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(0.02):
+            highest = max(highest, me.memory_info().rss)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        return job(), (highest - before) / 2**30
+    finally:
+        done.set()
+        watching.join()
+
+
 class Ran(NamedTuple):
     """A finished command: wall seconds, the largest resident set of its main process and of any other, in bytes."""
 
