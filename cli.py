@@ -184,11 +184,11 @@ def doctor(argv: list[str]) -> int:
     if not options.directory.is_dir():
         raise UserError("no such directory", where=str(options.directory))
     found = [
-        {"check": what, "ok": "ok" if fine else "FAIL", "detail": text}
+        {"check": what, "ok": {True: "ok", False: "FAIL", None: "not here"}[fine], "detail": text}
         for what, fine, text in checks(options.directory)
     ]
     _show(found, as_json=options.json)
-    return 0 if all(row["ok"] == "ok" for row in found) else 1
+    return 1 if any(row["ok"] == "FAIL" for row in found) else 0
 
 
 def why(argv: list[str]) -> int:

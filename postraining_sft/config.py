@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from utils.runs.config import StrictModel
+from utils.runs.config import Name, StrictModel
 from utils.training.config import TrainingConfig
 
 
@@ -23,17 +23,38 @@ class DataSource(StrictModel):
     format: str | None = None
     """Name of the format, when its keys are ambiguous."""
 
+    text_field: str | None = None
+    """The column that is the text, for tables."""
+
     @model_validator(mode="before")
     @classmethod
     def _path_alone(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str | Path) else value
 
 
+class Stage(StrictModel):
+    """One of several trainings that continue one another, each with a schedule of its own."""
+
+    name: Name
+    """Names its folder below `stages/`."""
+    data: list[DataSource] = Field(min_length=1)
+    """What to train on in this stage."""
+    epochs: float | None = Field(default=None, gt=0)
+    """By default as in the run."""
+    max_steps: int | None = Field(default=None, ge=1)
+    """By default as in the run."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """By default as in the run."""
+
+
 class SftConfig(TrainingConfig):
     """`posttrain sft`: supervised fine-tuning. Loss on the assistant's turns only; on documents, on every token."""
 
-    data: list[DataSource] = Field(min_length=1)
-    """What to train on."""
+    data: list[DataSource] = Field(default_factory=list)
+    """What to train on: conversations, documents, or both in one batch, with the loss of each reported apart."""
+
+    stages: list[Stage] = Field(default_factory=list)
+    """Instead of `data`: trainings one after another, with an evaluation after each."""
 
     eval: Path | None = None
     """Held-out rows: their loss is logged every `save_steps`."""
@@ -41,5 +62,27 @@ class SftConfig(TrainingConfig):
     learning_rate: float = Field(default=5e-6, gt=0)
     """Peak learning rate, reached after the warm-up."""
 
-    over_length: Literal["drop", "keep"] = "drop"
-    """A row longer than `max_length`: left out, so that the model learns to stop, or cut there and trained on."""
+    train_on_inputs: bool = False
+    """Loss on what the user says as well."""
+
+    document_weight: float = Field(default=1.0, gt=0)
+    """Weight of the loss of a document's tokens, where conversations weigh 1."""
+
+    over_length: Literal["drop", "split", "keep"] = "drop"
+    """A row longer than `max_length`: left out, so that the model learns to stop; split at turns into rows of whole
+    turns (documents at any token); or cut there and trained on."""
+
+    batching: Literal["packed", "by_length", "random"] = "by_length"
+    """How rows come together: several rows in one sequence, kept apart in the attention; rows of like length; any."""
+
+    samples: list[str] = Field(default_factory=list)
+    """Prompts that the model answers at every evaluation, for the report."""
+
+    @model_validator(mode="after")
+    def _data_or_stages(self) -> SftConfig:
+        if bool(self.data) == bool(self.stages):
+            raise ValueError("give one of data and stages")
+        names = [stage.name for stage in self.stages]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two stages are called {twice[0]!r}")
+        return self

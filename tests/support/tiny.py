@@ -78,6 +78,14 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def computed(run: Path) -> list[dict[str, Any]]:
+    """The metrics of a run without what depends on the clock."""
+    from utils.training.meters import TIMED
+
+    lines = read_jsonl(run / "metrics.jsonl")
+    return [{key: value for key, value in line.items() if key not in TIMED} for line in lines]
+
+
 def write_config(path: Path, config: dict[str, Any]) -> Path:
     """Write a config file; JSON is YAML."""
     path.write_text(json.dumps(config, default=str), encoding="utf-8")

@@ -2,18 +2,22 @@
 
 What is trained must be what is seen at inference: there the prompt is tokenised alone and the model goes on from its
 last token. A token that straddles the border between prompt and answer (two line breaks merged into one, say) would
-never be seen then, so the text is cut there before it is tokenised.
+never be seen then, so the text is always cut there before it is tokenised: training and inference alike.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from utils.errors import UserError
 from utils.models.locate import load_tokenizer, resolve_model
+from utils.models.pieces import Pieces
+from utils.models.template_files import declared, needed_tokens, shipped, with_tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,38 +46,59 @@ class Rendered:
     ids: list[int]
     mask: list[int]
 
+    def cut(self, limit: int) -> Rendered:
+        """Return the first `limit` tokens."""
+        return Rendered(self.ids[:limit], self.mask[:limit])
+
 
 class ChatTemplate:
-    """A tokenizer's own chat template, checked once: it marks the assistant's tokens, the end token among them."""
+    """A tokenizer with its chat template: conversations, prompts and documents as token ids."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, where: str | None = None) -> None:
         self.tokenizer = tokenizer
         self.where = where or str(tokenizer.name_or_path)
-        added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-        special = sorted(added | set(map(str, tokenizer.all_special_tokens)), key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
-        self._special_ids = frozenset(tokenizer.added_tokens_encoder[token] for token in special)
         template = tokenizer.chat_template
         if not isinstance(template, str):
-            raise UserError("the tokenizer has no chat template", where=self.where, mend="add a chat_template.jinja")
+            mend = f"name a shipped one (template: {' | '.join(shipped())}) or add a chat_template.jinja"
+            raise UserError("the tokenizer has no chat template", where=self.where, mend=mend)
         self._template = template
+        self._marked = bool(GENERATION_MARKER.search(template))
+        self._pieces = Pieces(tokenizer)
+        added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        special = added | set(map(str, tokenizer.all_special_tokens)) | set(declared(template, "tokens"))
+        self._special = tuple(special & set(tokenizer.added_tokens_encoder))
+        control = sorted(special | set(declared(template, "marks")), key=len, reverse=True)
+        self._control = re.compile("|".join(map(re.escape, control)) or r"(?!)")
 
-    def require_mask(self) -> None:
+    def require_mask(self, ends: Collection[int] = ()) -> None:
         """Refuse a template that cannot tell what the assistant says, or would train a model that never stops.
 
+        Args:
+            ends: tokens at which the model stops, besides the tokenizer's end token.
+
         Raises:
-            UserError: no `{% generation %}` markers, or the end token lies outside of them.
+            UserError: no `{% generation %}` markers, or a turn does not end with the model's own end token inside them.
 
         """
         from utils.data.records import Message
 
-        mend = "put {% generation %} … {% endgeneration %} around the assistant's content and end token in the template"
-        if not GENERATION_MARKER.search(self._template):
+        mend = (
+            "put {% generation %} … {% endgeneration %} around the assistant's content and end token in the template, "
+            f"or name a shipped one (template: {' | '.join(shipped())})"
+        )
+        if not self._marked:
             raise UserError("the chat template has no {% generation %} markers", where=self.where, mend=mend)
         probe = self.conversation([Message("user", "a"), Message("assistant", "b")])
         trained = [token for token, on in zip(probe.ids, probe.mask, strict=True) if on]
-        if not trained or trained[-1] not in self._special_ids:
+        last = str(self.tokenizer.convert_ids_to_tokens(trained[-1])) if trained else ""
+        if last not in self._special:
             raise UserError("the end token lies outside the {% generation %} markers", where=self.where, mend=mend)
+        if trained[-1] not in {self.tokenizer.eos_token_id, *ends}:
+            raise UserError(
+                f"an assistant's turn ends with {last!r}, at which the model does not stop",
+                where=self.where,
+                mend=f"end it with eos_token ({self.tokenizer.eos_token}) in the template, or name that as eos_token",
+            )
 
     def neutral(self, text: str) -> str:
         """Make control tokens in data plain text: `<|im_end|>` becomes `< |im_end|>`, invisible controls go.
@@ -81,21 +106,59 @@ class ChatTemplate:
         Invisible characters go first, or a token hidden by one would appear when it goes.
         """
         text = INVISIBLE.sub("", text)
-        while self._special.search(text):  # once is enough, unless what came out is a token again
-            text = self._special.sub(_broken, text)
+        while self._control.search(text):  # once is enough, unless what came out is a token again
+            text = self._control.sub(_broken, text)
         return text
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """Token ids up to where the assistant begins to speak."""
-        return self._encode(self._render(messages, ask=True)[0], borders=())[0]
+        text, spans = self._render(messages, ask=True)
+        return self._pieces(text, self._cuts(text, spans))[0]
 
-    def conversation(self, messages: Sequence[Message]) -> Rendered:
-        """Render a whole conversation, masked to the assistant's turns; what follows the last of them is left out."""
+    def conversation(self, messages: Sequence[Message], *, train_on_inputs: bool = False) -> Rendered:
+        """Render a whole conversation, masked to the assistant's turns; what follows the last of them is left out.
+
+        Args:
+            messages: the turns.
+            train_on_inputs: every token is trained on, the template's own included, as alpaca-lora does. A conversation
+                without an assistant's turn has nothing to train on all the same.
+
+        """
         text, spans = self._render(messages)
-        ids, starts = self._encode(text, borders=[border for span in spans for border in span])
-        mask = [int(any(begin <= start < end for begin, end in spans)) for start in starts]
-        length = max((place + 1 for place, on in enumerate(mask) if on), default=len(ids))
-        return Rendered(ids[:length], mask[:length])
+        ids, starts = self._pieces(text, self._cuts(text, spans))
+        mask, length = [0] * len(ids), 0
+        for begin, end in spans:
+            first, last = bisect_left(starts, begin), bisect_left(starts, end)
+            mask[first:last] = [1] * (last - first)
+            length = last if first < last else length
+        if not length:
+            return Rendered(ids, mask)
+        return Rendered(ids[:length], [1] * length if train_on_inputs else mask[:length])
+
+    def split(self, messages: Sequence[Message], limit: int, *, train_on_inputs: bool = False) -> list[Rendered]:
+        """Render a conversation as rows of whole exchanges, each as long as `limit` tokens allow.
+
+        An exchange is what is said up to the end of the assistant's answer. Every row begins with the system message;
+        what came in an earlier row it does not see. What nobody answers is left out.
+
+        Returns:
+            The rows in order; none without an assistant's turn. An exchange that is too long alone is a row of its own,
+            longer than `limit`: what becomes of it is the caller's rule.
+
+        """
+        system, exchanges = exchanges_of(messages)
+        rows: list[Rendered] = []
+        held: list[Message] = []  # the exchanges of the last row
+        for exchange in exchanges:
+            longer = self.conversation([*system, *held, *exchange], train_on_inputs=train_on_inputs)
+            if held and len(longer.ids) <= limit:
+                rows[-1] = longer
+                held += exchange
+            else:
+                alone = [*system, *exchange]
+                rows.append(self.conversation(alone, train_on_inputs=train_on_inputs) if held else longer)
+                held = list(exchange)
+        return [row for row in rows if any(row.mask)]
 
     def pair(self, prompt: Sequence[Message], answer: Sequence[Message]) -> tuple[list[int], list[int]]:
         """Token ids of the prompt and of the answer to it, end token included."""
@@ -107,7 +170,8 @@ class ChatTemplate:
                 where=self.where,
                 mend="use a template whose generation prompt is the beginning of the assistant's turn",
             )
-        ids, starts = self._encode(text[: spans[-1][1]], borders=[len(asked)])
+        answered = text[: spans[-1][1]]
+        ids, starts = self._pieces(answered, [*self._cuts(answered, spans[:-1]), len(asked)])
         border = sum(start < len(asked) for start in starts)
         return ids[:border], ids[border:]
 
@@ -123,17 +187,19 @@ class ChatTemplate:
         """
         from utils.data.records import Message
 
-        before, found, _ = self._render([*prompt, Message("assistant", _PLACE)])[0].rpartition(_PLACE)
+        text, spans = self._render([*prompt, Message("assistant", _PLACE)])
+        before, found, _ = text.rpartition(_PLACE)
         if not found:
             raise UserError("the chat template leaves out what the assistant says", where=self.where)
-        ids, starts = self._encode(before + self.neutral(answer).strip(), borders=[len(before)])
+        cuts = [*self._cuts(before, [span for span in spans if span[1] <= len(before)]), len(before)]
+        ids, starts = self._pieces(before + self.neutral(answer).strip(), cuts)
         border = sum(start < len(before) for start in starts)
         return ids[:border], ids[border:]
 
     def document(self, text: str) -> Rendered:
         """Render a pretraining document: every token is trained on, between the model's own begin and end tokens."""
         begin, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
-        ids = [*([] if begin is None else [begin]), *self._encode(self.neutral(text), borders=())[0], end]
+        ids = [*([] if begin is None else [begin]), *self._pieces(self.neutral(text))[0], end]
         return Rendered(ids, [1] * len(ids))
 
     def _render(self, messages: Sequence[Message], *, ask: bool = False) -> tuple[str, list[tuple[int, int]]]:
@@ -141,31 +207,34 @@ class ChatTemplate:
         from transformers.utils.chat_template_utils import render_jinja_template
 
         chat = [{"role": self.neutral(message.role), "content": self.neutral(message.content)} for message in messages]
-        marked = bool(GENERATION_MARKER.search(self._template))
         rendered: Any = render_jinja_template(
             [chat],
             chat_template=self._template,
             add_generation_prompt=ask,
-            return_assistant_tokens_mask=marked,
+            return_assistant_tokens_mask=self._marked,
             **cast("dict[str, Any]", self.tokenizer.special_tokens_map),
         )
         texts, spans = rendered
-        return texts[0], list(spans[0]) if marked else []
+        return texts[0], list(spans[0]) if self._marked else []
 
-    def _encode(self, text: str, borders: Iterable[int]) -> tuple[list[int], list[int]]:
-        """Token ids and the character that each begins at, with no token across a border."""
-        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        offsets = encoded["offset_mapping"]
-        cuts = sorted({border for border in borders if any(start < border < end for start, end in offsets)})
-        if not cuts:
-            return list(encoded["input_ids"]), [start for start, _ in offsets]
-        ids: list[int] = []
-        starts: list[int] = []
-        for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-            piece_ids, piece_starts = self._encode(text[begin:end], borders=())
-            ids += piece_ids
-            starts += [begin + start for start in piece_starts]
-        return ids, starts
+    def _cuts(self, text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
+        """Where the assistant begins to speak, and where it ends unless a special token stands there: that is a cut."""
+        ends = [end for _, end in spans if not text.endswith(self._special, 0, end)]
+        return [*(begin for begin, _ in spans), *ends]
+
+
+def exchanges_of(messages: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:
+    """Return the system messages at the beginning, and the exchanges: turns up to the end of an assistant's answer."""
+    first = next((place for place, message in enumerate(messages) if message.role != "system"), len(messages))
+    exchanges: list[list[Message]] = []
+    answered = True
+    for message in messages[first:]:
+        if answered and message.role != "assistant":
+            exchanges.append([])
+        answered = message.role == "assistant"
+        exchanges = exchanges or [[]]  # the assistant speaks first
+        exchanges[-1].append(message)
+    return list(messages[:first]), exchanges
 
 
 def _broken(found: re.Match[str]) -> str:
@@ -174,13 +243,40 @@ def _broken(found: re.Match[str]) -> str:
     return f"{token[0]} {token[1:]}" if len(token) > 1 and not token.isspace() else ""
 
 
-def open_template(model: Path) -> ChatTemplate:
-    """Load a model's tokenizer and check that its chat template marks what the assistant says.
+def open_template(model: Path, template: str | None = None) -> ChatTemplate:
+    """Load a model's tokenizer with a chat template, and check that this marks what the assistant says.
+
+    A template that is named gets the special tokens that it needs: where the tokenizer lacked any, the model needs
+    `template_files.fit_embeddings`.
 
     Args:
         model: a Hugging Face model directory or one of our finished training runs.
+        template: a shipped name or a `.jinja` file; by default the model's own.
+
+    Raises:
+        UserError: an unknown name, a template without usable marks, or the model's own needs tokens that it lacks.
 
     """
-    template = ChatTemplate(load_tokenizer(resolve_model(model)), where=str(model))
-    template.require_mask()
-    return template
+    directory = resolve_model(model)
+    tokenizer = load_tokenizer(directory)
+    where = str(model) if template is None else f"template: {template}"
+    if template is not None:
+        with_tokens(tokenizer, template)
+    opened = ChatTemplate(tokenizer, where=where)
+    if lacking := needed_tokens(tokenizer, str(tokenizer.chat_template)):
+        raise UserError(
+            f"the chat template needs special tokens that the tokenizer lacks: {', '.join(map(repr, lacking))}",
+            where=where,
+            mend="name the template in the config (template: …): then they are added",
+        )
+    opened.require_mask(_ends(directory))
+    return opened
+
+
+def _ends(directory: Path) -> list[int]:
+    """Return the tokens at which the model's generation config stops."""
+    file = directory / "generation_config.json"
+    if not file.is_file():
+        return []
+    said = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+    return said if isinstance(said, list) else [] if said is None else [said]

@@ -128,7 +128,10 @@ class Run:
     def _nothing_done(self) -> bool:
         """Tell whether the directory holds only notes of a run that was refused or killed before its first unit."""
         found = (path for path in self.path.rglob("*") if not path.is_dir())
-        return all(path.parent == self.inner and path.stem in _NOTES for path in found)
+        launched = {self.inner / "ranks", self.inner / "slurm"}  # what ranks said that were refused
+        return all(
+            (path.parent == self.inner and path.stem in _NOTES) or launched.intersection(path.parents) for path in found
+        )
 
     def _mark_mixed(self, key: Key, differences: list[str]) -> None:
         """Write down which units came from which key: the lineage is mixed from here on."""

@@ -15,9 +15,8 @@ import psutil
 from utils.errors import PosttrainError
 from utils.execution.executor import cpu_count
 from utils.runs.directory import probe_file_system
+from utils.runs.doctor_training import Check, training_checks
 from utils.runs.manifest import LIBRARIES
-
-Check = tuple[str, bool, str]
 
 _MIN_FREE_GIB = 2
 _MIN_FILES = 1024
@@ -26,7 +25,7 @@ _RAY_WITH_TOKENS = (2, 54)
 
 
 def checks(directory: Path) -> Iterator[Check]:
-    """Yield `(what, passed, detail)` for the machine and for the directory that runs would use."""
+    """Yield `(what, passed, detail)` for the machine and the directory that runs would use; passed None: not here."""
     yield "python", sys.version_info[:2] == (3, 11), sys.version.split()[0]
     yield from _libraries()
     yield "cores", cpu_count() >= 1, str(cpu_count())
@@ -39,7 +38,11 @@ def checks(directory: Path) -> Iterator[Check]:
     yield "open files", soft >= _MIN_FILES, f"limit {soft}; ulimit -n 65536 raises it"
     if Path("/dev/shm").is_dir():  # noqa: S108
         shm = shutil.disk_usage("/dev/shm").free / 2**30  # noqa: S108
-        yield "shared memory", shm > _MIN_SHM_GIB, f"{shm:.1f} GiB free at /dev/shm"
+        more = "" if shm > _MIN_SHM_GIB else "; in a container: --shm-size=8g"
+        yield "shared memory", shm > _MIN_SHM_GIB, f"{shm:.1f} GiB free at /dev/shm{more}"
+    else:
+        yield "shared memory", None, "no /dev/shm: NCCL and data loaders of several processes need it"
+    yield from training_checks(directory)
 
 
 def _libraries() -> Iterator[Check]:

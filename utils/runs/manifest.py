@@ -23,7 +23,9 @@ from utils.errors import UserError
 from utils.runs.commit import read_json, sha256_file
 
 OWN_PACKAGES = ("utils", "cleaning", "data_pipeline", "postraining_sft", "postraining_dpo", "rounds")
-_WITHOUT_EFFECT = re.compile(r"cli|posttrain(_root)?|utils\.report(?!\.intervals)(\..*)?|.*\.report")
+_WITHOUT_EFFECT = re.compile(
+    r"cli|posttrain(_root)?|utils\.report(?!\.intervals)(\..*)?|utils\.training\.(launchers(\..*)?|estimate)|.*\.report"
+)
 LIBRARIES = (
     "torch",
     "transformers",
@@ -149,6 +151,15 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def driver_version() -> str:
+    """Return the version of NVIDIA's driver as the kernel says it; `none` without one."""
+    try:
+        words = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8").splitlines()[0].split()
+    except (OSError, IndexError):
+        return "none"
+    return next((word for word in words if word.count(".") >= 1 and word.replace(".", "").isdecimal()), "unknown")
 
 
 def git_state() -> dict[str, str] | None:

@@ -28,6 +28,8 @@ class StopFlag:
 
         """
         self._at_second = at_second or self._at_second
+        if threading.current_thread() is not threading.main_thread():
+            return  # a rank in a worker of Ray Train: Python gives signals to the main thread only
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._handle)
 

@@ -26,7 +26,13 @@ from utils.runs.manifest import digest, git_state, intact, outputs, versions
 from utils.runs.signals import follow_parent
 
 PARENT_VARIABLE = "POSTTRAIN_PARENT"
+ATTEMPT_VARIABLE = "POSTTRAIN_ATTEMPT"
+"""Set for ranks that our launcher started: the folder below `run/ranks/` where they report to the driver."""
 QUARANTINE_EXIT = 3
+
+
+class Submitted(Exception):
+    """The run waits in a queue of another system, which will start it."""
 
 
 class StageModule(Protocol):
@@ -106,6 +112,10 @@ def _dry_run(stage: Stage, config: RunConfig) -> int:
     if (leaves := leaving(config)) is not None:
         shown["leaves_host"] = leaves
     shown |= stage.implementation().dry_run(config)
+    if hasattr(config, "launch"):
+        from utils.training.launch import plan
+
+        shown |= plan(stage, cast("Any", config))
     print(json.dumps(redact_tree(shown), ensure_ascii=False, indent=2, default=str))  # noqa: T201
     return 0
 
@@ -135,10 +145,9 @@ class _Attempt:
     def go(self) -> int:
         """Do it all; return the exit code."""
         module = self.stage.implementation()
-        if not self.leader:  # another rank of a training run: rank 0 owns the directory
+        if not self.leader or ATTEMPT_VARIABLE in os.environ:  # rank 0, or the driver of all ranks, owns the directory
             self.run.stop.install()
-            module.work(self.run, self.config)
-            return 0
+            return self._rank(module)
         inputs = module.inputs(self.config)
         _check_apart(inputs, self.config.output)
         with disk_full_is_retryable(self.run.path):
@@ -148,6 +157,10 @@ class _Attempt:
             with disk_full_is_retryable(self.run.path):
                 code = self._keyed(module, inputs)
             state = "done"
+        except Submitted as submitted:
+            state = "submitted"
+            self.run.log.info("%s", submitted)
+            return 0
         except PosttrainError as error:
             state = "interrupted" if error.exit_code in {75, 130, 143} else "failed"
             self.run.log.error("%s", error)
@@ -162,6 +175,23 @@ class _Attempt:
         finally:
             self.run.close(state)
         return code
+
+    def _rank(self, module: StageModule) -> int:
+        """Work as a rank that owns nothing; return the exit code."""
+        if ATTEMPT_VARIABLE not in os.environ:
+            self._work(module)
+            return 0
+        from utils.training.launch import work_as_rank
+
+        return work_as_rank(self.stage, module, self.run, cast("Any", self.config))
+
+    def _work(self, module: StageModule) -> dict[str, Any]:
+        """Do the work here, or let the launcher that a training config names start the processes that do it."""
+        if not hasattr(self.config, "launch"):
+            return module.work(self.run, self.config)
+        from utils.training.launch import work
+
+        return work(self.stage, module, self.run, cast("Any", self.config))
 
     def _keyed(self, module: StageModule, inputs: list[Path]) -> int:
         run = self.run
@@ -182,7 +212,7 @@ class _Attempt:
             run.inner / "command.json", redact_tree({"verb": self.stage.verb, "argv": self.argv, "cwd": os.getcwd()})
         )
         replace_json(run.inner / "config.json", resolved(self.config))
-        counts = module.work(run, self.config)
+        counts = self._work(module)
         run.stop_executor()
         run.stop.check()
         assert_balanced(counts)

@@ -1,4 +1,4 @@
-"""The care that every training run gets: resume, signals, numbers that stay finite, metrics, whole checkpoints.
+"""The care that every training run gets: resume, signals, whole checkpoints, metrics; the alarms are in watch.py.
 
 The trainer stays TRL's own. Care hangs on it as callbacks, and on the batch as one more key: the row numbers, so that
 an error can name the rows that caused it.
@@ -8,44 +8,93 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from utils.errors import InterruptedRunError, StageFailedError
+from utils.errors import InterruptedRunError
 from utils.runs.directory import Run
-from utils.training.checkpoints import discard_newer, newest_complete, seal
+from utils.training import hardware
+from utils.training.checkpoints import discard_newer, keep_newest, newest_complete, point, seal
+from utils.training.config import TrainingConfig
 from utils.training.launch import world_size
+from utils.training.meters import Flops, Meters, row_sums
+from utils.training.sharding import stage_of
+from utils.training.trackers import Tracker, open_trackers
+from utils.training.watch import MEDIAN_OF, BadSteps, DiskAlarm, Watchdog, anywhere, over_ranks
 
 ROW = "row"
 NAMES = {"learning_rate": "lr", "num_input_tokens_seen": "tokens"}
-SHOWN = ("loss", "eval_loss", "rewards/margins", "lr", "grad_norm", "tokens")
-DROPPED = {"num_tokens"}
+SHOWN = ("loss", "eval_loss", "rewards/margins", "lr", "grad_norm", "tokens", "tgs", "mfu")
+DROPPED = {"num_tokens", "eval_num_tokens"}
 """TRL's token counter starts at 0 again after a resume; `tokens` goes on."""
+
+_MODEL_FILES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
+_STATE_FILES = {"trainer_state.json", "complete.json"}
 
 
 class TokenisedRows:
-    """Mixed into a TRL trainer: its rows come tokenised and numbered, by us.
+    """Mixed into a TRL trainer: its rows come tokenised and numbered, by us; what a step was made of is kept.
 
     TRL would tokenise text again, and control tokens in it would become control tokens.
     """
 
-    step_rows: list[int]
-    """Row numbers of the current step on this rank."""
+    step_rows: list[torch.Tensor]
+    """Row numbers of the current step on this rank, by forward pass."""
+    step_loss: torch.Tensor | None
+    """Loss of the current step on this rank, so far."""
+    row_sums: torch.Tensor | None
+    """(tokens, Σ s², places) since the last line of the log."""
+    waited_s: float
+    """Seconds of waiting for data since the last line of the log."""
+    began: float
+    """When the current step asked for its data."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
 
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """Take the time of waiting for data; a step begins here."""
+        self.began = time.perf_counter()
+        samples = super().get_batch_samples(*args, **kwargs)  # type: ignore[misc]
+        self.waited_s += time.perf_counter() - self.began
+        return samples
+
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         rows = inputs.pop(ROW, None)
         if rows is not None and self.model.training:  # type: ignore[attr-defined]
-            self.step_rows += rows.tolist()
+            self.step_rows.append(rows)
+            if (sums := row_sums(inputs)) is not None:
+                self.row_sums = sums if self.row_sums is None else self.row_sums + sums
         prepared: dict[str, Any] = super()._prepare_inputs(inputs)  # type: ignore[misc]
         return prepared
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Look at the loss where nobody can after the backward pass."""
+        loss = super().compute_loss(*args, **kwargs)  # type: ignore[misc]
+        if self.is_deepspeed_enabled and self.model.training:  # type: ignore[attr-defined]
+            self._refuse_for_deepspeed(loss)
+        return loss
+
+    def _refuse_for_deepspeed(self, loss: torch.Tensor) -> None:
+        """Stop before the backward pass: DeepSpeed takes its step inside of it."""
+        value = over_ranks(loss)
+        if not math.isfinite(value) and not self.args.fp16:  # type: ignore[attr-defined]
+            watch = next(one for one in self.callback_handler.callbacks if isinstance(one, BadSteps))  # type: ignore[attr-defined]
+            watch.fail(f"the loss is {value}", self.state.global_step + 1)  # type: ignore[attr-defined]
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Add the losses of a step's forward passes."""
+        loss: torch.Tensor = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        self.step_loss = loss if self.step_loss is None else self.step_loss + loss
+        return loss
 
 
 TrainerT = TypeVar("TrainerT", bound=Trainer)
@@ -69,37 +118,60 @@ def with_rows(
     return collate_with_rows
 
 
-def train_with_care(run: Run, trainer: Trainer, row_ids: Sequence[str]) -> None:
+def train_with_care(
+    run: Run,
+    trainer: Trainer,
+    row_ids: Sequence[str],
+    *,
+    folder: Path | None = None,
+    stage: str | None = None,
+    flops: Flops | None = None,
+    more: Iterable[TrainerCallback] = (),
+) -> None:
     """Train to the end, from the newest complete checkpoint if there is one.
 
     Args:
         run: the run; only its leader writes.
-        trainer: a TRL trainer made `careful`, with a collator `with_rows`.
+        trainer: a TRL trainer made `careful`, with a collator `with_rows`, whose output_dir is `folder/checkpoints`.
         row_ids: record ids by row number.
+        folder: for checkpoints and metrics; by default the run's own.
+        stage: told in every line of the metrics.
+        flops: of the model, measured before it was wrapped.
+        more: callbacks that come before the metrics.
 
     Raises:
         InterruptedRunError: a signal came; a checkpoint is saved and the same command resumes.
-        StageFailedError: the gradient or loss is not finite; the weights of the step before are untouched.
+        StageFailedError: too many bad steps in a row.
+        RetryLaterError: the next checkpoint would not fit on the disk.
 
     """
-    checkpoints, metrics = run.inner / "checkpoints", run.inner / "metrics.jsonl"
+    config = cast("TrainingConfig", run.config)
+    folder = folder or run.inner
+    checkpoints, metrics = folder / "checkpoints", folder / "metrics.jsonl"
     resumed = newest_complete(checkpoints, world_size=world_size(), log=run.log)
     wait_for_all_ranks()  # each looks at the same checkpoints before any is removed
+    done = state_of(resumed).global_step if resumed else 0
     if run.leader:
         discard_newer(checkpoints, resumed)
-        keep_steps(metrics, int(resumed.name.split("-")[1]) if resumed else 0)
+        keep_steps(metrics, done)
+    wait_for_all_ranks()
     if resumed:
         run.log.info("resuming from %s", resumed)
-    trainer.step_rows = []  # type: ignore[attr-defined]
-    trainer.remove_callback(PrinterCallback)  # stdout is for data
-    for callback in (StopAtSignal(run), StayFinite(trainer, row_ids), SealCheckpoints(run), WriteMetrics(run, metrics)):
-        trainer.add_callback(callback)
-    if resumed and state_of(resumed).global_step >= state_of(resumed).max_steps:
-        # killed between the last step and the commit: train() would take one step more
-        trainer._load_from_checkpoint(str(resumed))
-        trainer.state = state_of(resumed)
-        return
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        if done >= state_of(resumed).max_steps:  # killed between the last step and the commit
+            trainer.state = state_of(resumed)
+            return
+    trackers = open_trackers(run, config)
+    writer = WriteMetrics(run, metrics, trackers, stage)
+    _add_callbacks(run, trainer, row_ids, flops, [writer, *more])
+    with ExitStack() as during:
+        for tracker in trackers:
+            during.callback(tracker.close)
+        during.enter_context(hardware.sampled(run))
+        if config.hang_s is not None:
+            watchdog = Watchdog(run, config.hang_s)
+            trainer.add_callback(watchdog)
+            during.enter_context(watchdog)
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     if trainer.state.global_step < trainer.state.max_steps:
         raise InterruptedRunError(
             f"training stopped after step {trainer.state.global_step} of {trainer.state.max_steps}, checkpoint saved",
@@ -108,19 +180,65 @@ def train_with_care(run: Run, trainer: Trainer, row_ids: Sequence[str]) -> None:
         )
 
 
-def publish_model(run: Run, trainer: Trainer, report: dict[str, Any]) -> None:
-    """Commit `model/` and `metrics.jsonl`: safetensors, config and tokenizer that plain transformers loads."""
-    if not run.leader:
-        return
-    with run.unit("model") as unit:
-        with unit.directory("model") as folder:
-            model: Any = trainer.accelerator.unwrap_model(trainer.model)
-            model.save_pretrained(folder)
-            trainer.processing_class.save_pretrained(folder)  # type: ignore[union-attr]
-        with unit.file("metrics.jsonl") as temporary:
-            metrics = run.inner / "metrics.jsonl"
-            temporary.write_bytes(metrics.read_bytes() if metrics.exists() else b"")
-        unit.commit(report)
+def _add_callbacks(
+    run: Run, trainer: Trainer, row_ids: Sequence[str], flops: Flops | None, more: Iterable[TrainerCallback]
+) -> None:
+    """Hang everything on the trainer, in the order in which it has to be asked."""
+    config = cast("TrainingConfig", run.config)
+    checkpoints = Path(cast("str", trainer.args.output_dir))
+    trainer.step_rows = []  # type: ignore[attr-defined]
+    trainer.step_loss = None  # type: ignore[attr-defined]
+    trainer.remove_callback(PrinterCallback)  # stdout is for data
+    for callback in (
+        StopAtSignal(run),
+        BadSteps(run, trainer, row_ids, last_losses(checkpoints.with_name("metrics.jsonl"))),
+        Meters(trainer, flops, config.precision),  # before what writes its numbers
+        *more,
+        DiskAlarm(run, checkpoints),
+        SealCheckpoints(run, checkpoints),
+        TrainAgain(),
+    ):
+        trainer.add_callback(callback)
+
+
+def publish_model(
+    run: Run,
+    trainer: Trainer,
+    report: dict[str, Any],
+    *,
+    unit: str = "model",
+    into: str = "model",
+    folders: Sequence[Path] = (),
+) -> None:
+    """Commit the final checkpoint's model, which plain transformers or PEFT loads, and beside it metrics and samples.
+
+    The files are those of the checkpoint that the leader sealed: the same way for whole, sharded and adapted models.
+
+    Args:
+        run: the run; ranks other than the leader wait.
+        trainer: after its last step.
+        report: of the unit.
+        unit: its name.
+        into: the model's folder, in the run directory.
+        folders: whose metrics and samples to commit, one after another; by default this training's.
+
+    """
+    checkpoints = Path(cast("str", trainer.args.output_dir))
+    if run.leader:
+        final = checkpoints / f"checkpoint-{trainer.state.global_step}"
+        point(checkpoints / "final", final.name)
+        with run.unit(unit) as work:
+            with work.directory(into) as folder:
+                for path in sorted(final.iterdir()):
+                    if path.is_file() and path.suffix in _MODEL_FILES and path.name not in _STATE_FILES:
+                        shutil.copyfile(path, folder / path.name)
+            for name in ("metrics.jsonl", "samples.jsonl"):
+                written = [path for of in folders or [checkpoints.parent] if (path := of / name).exists()]
+                if written or name == "metrics.jsonl":
+                    with work.file(str(Path(into).with_name(name))) as temporary:
+                        temporary.write_bytes(b"".join(path.read_bytes() for path in written))
+            work.commit(report)
+    wait_for_all_ranks()
 
 
 def state_of(checkpoint: Path) -> TrainerState:
@@ -150,6 +268,14 @@ def keep_steps(metrics: Path, step: int) -> None:
     temporary.replace(metrics)
 
 
+def last_losses(metrics: Path) -> list[float]:
+    """Return the losses of the last logged steps, for the running median of a resumed run."""
+    if not metrics.exists():
+        return []
+    lines = map(json.loads, metrics.read_text(encoding="utf-8").splitlines()[-2 * MEDIAN_OF :])
+    return [line["loss"] for line in lines if math.isfinite(line.get("loss", math.nan))]
+
+
 class StopAtSignal(TrainerCallback):
     """After SIGTERM or Ctrl-C: finish the step, save a checkpoint, stop. All ranks at the same step."""
 
@@ -160,73 +286,46 @@ class StopAtSignal(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         """Ask the trainer to save and stop."""
-        if state.global_step < state.max_steps and self._requested_anywhere(args):
+        if state.global_step < state.max_steps and anywhere(self.run.stop.requested, args):
             control.should_save = control.should_training_stop = True
         return control
 
-    def _requested_anywhere(self, args: TrainingArguments) -> bool:
-        if not torch.distributed.is_initialized():
-            return self.run.stop.requested
-        flag = torch.tensor(int(self.run.stop.requested), device=args.device)
-        torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
-        return bool(flag.item())
 
+class TrainAgain(TrainerCallback):
+    """Back to training mode after an evaluation: dropout would stay off."""
 
-class StayFinite(TrainerCallback):
-    """Stop before a gradient that is not finite reaches the weights, and name the rows it came from."""
-
-    def __init__(self, trainer: Trainer, row_ids: Sequence[str]) -> None:
-        self.trainer = trainer
-        self.row_ids = row_ids
-
-    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Forget the rows of the step before."""
-        self.trainer.step_rows.clear()  # type: ignore[attr-defined]
-
-    def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Look at every gradient, after clipping and before the weights change."""
-        gradients = (weight.grad for weight in kwargs["model"].parameters() if weight.grad is not None)
-        if not all(bool(gradient.isfinite().all()) for gradient in gradients):
-            self._fail("the gradient is not finite", state.global_step + 1)
-
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Look at the loss."""
-        logs = kwargs["logs"]
-        if not math.isfinite(logs.get("loss", 0.0)):
-            self._fail(f"the loss is {logs['loss']}", state.global_step)
-
-    def _fail(self, what: str, step: int) -> None:
-        ids = ", ".join(self.row_ids[row] for row in self.trainer.step_rows)  # type: ignore[attr-defined]
-        raise StageFailedError(
-            f"{what} at step {step}, rows {ids or 'unknown'}; the checkpoints before are good",
-            mend="lower learning_rate or raise warmup_ratio, or look at these rows with posttrain why ID",
-        )
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Switch the model."""
+        kwargs["model"].train()
 
 
 class SealCheckpoints(TrainerCallback):
-    """Declare a checkpoint complete once every rank has written its part."""
+    """Declare a checkpoint complete once every rank has written its part; then remove the old ones."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, checkpoints: Path) -> None:
         self.run = run
+        self.checkpoints = checkpoints
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Write `complete.json`, last."""
         wait_for_all_ranks()
         if not self.run.leader:
             return
-        checkpoint = self.run.inner / "checkpoints" / f"checkpoint-{state.global_step}"
+        config = cast("TrainingConfig", self.run.config)
+        checkpoint = self.checkpoints / f"checkpoint-{state.global_step}"
         (checkpoint / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
-        seal(checkpoint, step=state.global_step, world_size=world_size())
+        seal(checkpoint, step=state.global_step, world_size=world_size(), zero=stage_of(config))
+        keep_newest(self.checkpoints, config.keep_checkpoints, state.best_global_step)
 
 
 class WriteMetrics(TrainerCallback):
     """One line of JSON per logged step; the last step is always logged."""
 
-    def __init__(self, run: Run, path: Path) -> None:
+    def __init__(self, run: Run, path: Path, trackers: Sequence[Tracker] = (), stage: str | None = None) -> None:
         self.run = run
         self.path = path
+        self.trackers = trackers
+        self.stage = stage
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -244,6 +343,11 @@ class WriteMetrics(TrainerCallback):
         speeds = {key for key in logs if key.endswith(("_runtime", "_per_second"))}
         line = {NAMES.get(key, key): value for key, value in logs.items() if key not in DROPPED | speeds}
         with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"step": state.global_step, **line}) + "\n")
+            named = {"stage": self.stage} if self.stage else {}
+            stream.write(json.dumps({"step": state.global_step, **named, **line}) + "\n")
+        for tracker in self.trackers:
+            tracker.send(
+                state.global_step, {f"{self.stage}/{name}": line[name] for name in line} if self.stage else line
+            )
         shown = " ".join(f"{name}={line[name]:.4g}" for name in SHOWN if name in line)
         self.run.log.info("step %d/%d %s", state.global_step, state.max_steps, shown)

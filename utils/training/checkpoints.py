@@ -2,6 +2,10 @@
 
 A checkpoint counts when `complete.json` is in it, written last, and every file that it lists has the hash that it
 lists. Anything else is a write that a crash cut short, or a file that somebody put there: it is never loaded.
+
+This is what guards pickles (S1). transformers loads its own `.pt` files weights-only; DeepSpeed loads the states below
+`global_step*/` as full pickles, so these are loaded only from a checkpoint that was sealed here and has not changed by
+a byte. Who can write to the run directory can write a seal too: the directory is trusted as the code is.
 """
 
 from __future__ import annotations
@@ -19,10 +23,65 @@ COMPLETE = "complete.json"
 NAME = re.compile(r"checkpoint-(\d+)")
 
 
-def seal(checkpoint: Path, *, step: int, world_size: int) -> None:
-    """Declare a checkpoint complete: hash what is in it, and say so in a file written last."""
+def seal(checkpoint: Path, *, step: int, world_size: int, zero: int | None = None) -> None:
+    """Declare a checkpoint complete: hash what is in it, and say so in a file written last.
+
+    Args:
+        checkpoint: its folder.
+        step: optimizer steps it is of.
+        world_size: how many ranks wrote into it.
+        zero: DeepSpeed's ZeRO stage; None without DeepSpeed.
+
+    Raises:
+        UserError: a rank's part is missing; its files went to a disk that is not shared.
+
+    """
+    if lacking := missing_parts(checkpoint, world_size, zero):
+        raise UserError(
+            f"the part of a rank is missing: {lacking[0]}",
+            where=str(checkpoint),
+            mend="put output on a file system that all machines share",
+        )
     files = {path.relative_to(checkpoint).as_posix(): sha256_file(path) for path in _files(checkpoint)}
     replace_json(checkpoint / COMPLETE, {"step": step, "world_size": world_size, "files": files})
+
+
+def missing_parts(checkpoint: Path, world_size: int, zero: int | None) -> list[str]:
+    """Return what every rank should have written and did not: its random state, and its share of the optimizer."""
+    ranks = range(world_size)
+    wanted = [f"rng_state_{rank}.pth" for rank in ranks] if world_size > 1 else ["rng_state.pth"]
+    if zero:
+        wanted += [f"global_step*/*zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in ranks]
+    if zero == 3:
+        wanted += [f"global_step*/zero_pp_rank_{rank}_mp_rank_00_model_states.pt" for rank in ranks]
+    elif zero is not None:
+        wanted.append("global_step*/mp_rank_00_model_states.pt")
+    return [pattern for pattern in wanted if not any(checkpoint.glob(pattern))]
+
+
+def keep_newest(folder: Path, count: int, best: int | None = None) -> None:
+    """Remove all checkpoints but the newest ones and the best one, and name these: `best` and `final` are links.
+
+    Args:
+        folder: with `checkpoint-N`.
+        count: how many of the newest to keep.
+        best: the step of the best one, kept beside them.
+
+    """
+    found = _newest_first(folder)
+    for checkpoint in found[count:]:
+        if checkpoint.name != f"checkpoint-{best}":
+            shutil.rmtree(checkpoint)
+    if best is not None and (folder / f"checkpoint-{best}").is_dir():
+        point(folder / "best", f"checkpoint-{best}")
+
+
+def point(link: Path, name: str) -> None:
+    """Make a link to a neighbour, or turn it to another one, in one step."""
+    temporary = link.with_name(f"{link.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(name)
+    temporary.replace(link)
 
 
 def flaw(checkpoint: Path) -> str | None:
@@ -71,8 +130,11 @@ def discard_newer(folder: Path, than: Path | None) -> None:
     """
     for checkpoint in _newest_first(folder):
         if checkpoint == than:
-            return
+            break
         shutil.rmtree(checkpoint)
+    for name in ("best", "final"):
+        if (folder / name).is_symlink() and not (folder / name).exists():
+            (folder / name).unlink()
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from utils.errors import UserError
-from utils.training.checkpoints import discard_newer, flaw, newest_complete, seal
+from utils.training.checkpoints import discard_newer, flaw, keep_newest, missing_parts, newest_complete, point, seal
 
 FILES = ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
 
@@ -71,3 +71,54 @@ def test_broken_newer_ones_go_before_the_run_goes_on(folder):
     shutil.copytree(folder / "checkpoint-10", folder / "checkpoint-11")
     discard_newer(folder, newest_complete(folder, world_size=1))
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoint-2", "checkpoint-9"]
+
+
+def test_the_newest_and_the_best_stay_and_are_named(folder):
+    keep_newest(folder, 2, best=2)
+    assert (folder / "best").resolve() == folder / "checkpoint-2"
+    assert len(list(folder.glob("checkpoint-*"))) == 3
+    keep_newest(folder, 1, best=9)
+    assert (folder / "best").resolve() == folder / "checkpoint-9"
+    assert sorted(path.name for path in folder.glob("checkpoint-*")) == ["checkpoint-10", "checkpoint-9"]
+    keep_newest(folder, 1)
+    assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-10"]
+    point(folder / "final", "checkpoint-10")
+    (folder / "checkpoint-10" / "complete.json").unlink()
+    discard_newer(folder, None)
+    assert not list(folder.iterdir())  # no name without its checkpoint
+
+
+@pytest.mark.parametrize("zero", [None, 0, 1, 2, 3])
+def test_every_ranks_part_is_counted(tmp_path, zero):
+    states = tmp_path / "global_step7"
+    states.mkdir()
+    parts = {None: [], 0: ["mp_rank_00_model_states.pt"]}.get(zero)
+    if parts is None:
+        parts = [f"zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in (0, 1)]
+        whole = ["mp_rank_00_model_states.pt"]
+        parts += [f"zero_pp_rank_{rank}_mp_rank_00_model_states.pt" for rank in (0, 1)] if zero == 3 else whole
+    files = [*(tmp_path / f"rng_state_{rank}.pth" for rank in (0, 1)), *(states / name for name in parts)]
+    for path in files:
+        path.write_bytes(b"x")
+    assert missing_parts(tmp_path, 2, zero) == []
+    seal(tmp_path, step=7, world_size=2, zero=zero)
+    assert flaw(tmp_path) is None
+    for path in files:
+        path.unlink()
+        with pytest.raises(UserError, match="the part of a rank is missing"):
+            seal(tmp_path, step=7, world_size=2, zero=zero)
+        path.write_bytes(b"x")
+
+
+def test_a_pickle_of_deepspeed_is_loaded_only_as_it_was_sealed(folder):
+    """DeepSpeed unpickles its states without limits, so what is not ours to the byte never reaches it (S1)."""
+    states = folder / "checkpoint-10" / "global_step10"
+    states.mkdir()
+    (states / "mp_rank_00_model_states.pt").write_bytes(b"ours")
+    seal(folder / "checkpoint-10", step=10, world_size=1)
+    assert newest_complete(folder, world_size=1).name == "checkpoint-10"
+    (states / "mp_rank_00_model_states.pt").write_bytes(b"evil")
+    assert newest_complete(folder, world_size=1).name == "checkpoint-9"
+    (states / "mp_rank_00_model_states.pt").write_bytes(b"ours")
+    (states / "zero_pp_rank_0_mp_rank_00_optim_states.pt").write_bytes(b"one more")
+    assert newest_complete(folder, world_size=1).name == "checkpoint-9"
