@@ -41,6 +41,12 @@ _ALL = (
     Stage("dpo", "postraining_dpo.config:DpoConfig", "postraining_dpo.train", "direct preference optimisation"),
     Stage("rounds", "rounds.config:RoundsConfig", "rounds.run", "rounds of SFT and DPO", keyed_by_steps=True),
     Stage(
+        "generate",
+        f"{_PIPELINE}.generate.config:GenerateConfig",
+        f"{_PIPELINE}.generate.run",
+        "a model answers a file of prompts",
+    ),
+    Stage(
         "evaluate",
         f"{_PIPELINE}.evaluate.config:EvaluateConfig",
         f"{_PIPELINE}.evaluate.run",
@@ -240,6 +246,11 @@ def report(argv: list[str]) -> int:
     return 0
 
 
+def chat(argv: list[str]) -> int:
+    """Talk with a model."""
+    return _named(f"{_PIPELINE}.generate.chat:main")(argv)
+
+
 def init(argv: list[str]) -> int:
     """Make something to begin with: a tiny model, a sample with dirt in it, a config's JSON Schema."""
     parser = argparse.ArgumentParser(prog="posttrain init", description=COMMANDS["init"][1], allow_abbrev=False)
@@ -294,10 +305,14 @@ SUBCOMMANDS = {
     ("attributes", "fit"): "data_pipeline.scorers.commands:fit",
     ("attributes", "score"): "data_pipeline.scorers.commands:score",
     ("tier", "replay"): f"{_PIPELINE}.tier.replay:command",
+    ("sft", "merge"): "postraining_sft.merge:command",
+    ("sft", "export"): "postraining_sft.export:command",
+    ("sft", "--preview"): "postraining_sft.preview:preview",
     ("self-instruct", "--preview"): "data_pipeline.self_instruct.forecast:preview",
 }
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "chat": (chat, "talk with a model in the terminal"),
     "init": (init, "make a tiny model, a sample, or print a config's JSON Schema"),
     "report": (report, "draw a finished run's report again"),
     "why": (why, "tell the story of a row"),

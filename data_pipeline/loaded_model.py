@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from utils.errors import UserError
 
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def loaded(path: Path, *, batch_size: int) -> Iterator[LocalModel]:
-    """Load a model, and give its memory back afterwards: two models never stand in memory together."""
+def loaded(path: Path, *, batch_size: int, **opening: Any) -> Iterator[LocalModel]:
+    """Load a model, and give its memory back afterwards: two models never stand in memory together.
+
+    `opening` are further arguments of `LocalModel`.
+    """
     from utils.models.generate import LocalModel
 
-    holder = [LocalModel(path, batch_size=batch_size)]
+    holder = [LocalModel(path, batch_size=batch_size, **opening)]
     try:
         yield holder[0]
     finally:

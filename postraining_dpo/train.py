@@ -10,6 +10,7 @@ from postraining_dpo.config import DpoConfig
 from postraining_dpo.data import DpoRows, read_rows
 from utils.errors import UserError
 from utils.models.locate import load_model, resolve_model
+from utils.models.template_files import fit_embeddings
 from utils.models.templates import ChatTemplate, open_template
 from utils.runs.stage import Stage, run_stage
 from utils.training.decisions import count, publish_decisions
@@ -22,14 +23,31 @@ STAGE = Stage("dpo", config="postraining_dpo.config:DpoConfig", module="postrain
 
 
 def inputs(config: DpoConfig) -> list[Path]:
-    """Return the start model, the reference and the pairs."""
+    """Return the start model, the reference, the pairs, and the user's own template and DeepSpeed file."""
     extra = [path for path in (config.reference, config.eval) if path]
-    return [config.model, *config.pairs, *extra]
+    return [config.model, *config.pairs, *extra, *config.files()]
+
+
+def check(config: DpoConfig) -> None:
+    """Refuse what this machine, this model or DPO cannot do, before any pair is read.
+
+    Raises:
+        UserError: naming the key.
+
+    """
+    from utils.training.arguments import attention_of, check_precision, schedule
+
+    if config.peft:
+        raise UserError("DPO trains all weights only", where="peft", mend="leave peft out")
+    check_precision(config)
+    schedule(config)
+    attention_of(config)
 
 
 def dry_run(config: DpoConfig) -> dict[str, Any]:
     """Return pairs, tokens and steps."""
-    rows = read_rows(config, config.pairs, open_template(config.model))
+    check(config)
+    rows = read_rows(config, config.pairs, open_template(config.model, config.template))
     tokens = sum(number for (_, what), number in rows.per_source.items() if what == "tokens")
     return {
         **count(rows.decisions),
@@ -41,7 +59,8 @@ def dry_run(config: DpoConfig) -> dict[str, Any]:
 
 def work(run: Run, config: DpoConfig) -> dict[str, Any]:
     """Train, and commit the decision ledger and the model."""
-    template = open_template(config.model)
+    check(config)
+    template = open_template(config.model, config.template)
     rows = read_rows(config, config.pairs, template)
     if not rows.pairs:
         raise UserError(
@@ -59,24 +78,30 @@ def work(run: Run, config: DpoConfig) -> dict[str, Any]:
 
 def train(run: Run, config: DpoConfig, template: ChatTemplate, rows: DpoRows, heldout: DpoRows | None) -> None:
     """Train with TRL's DPOTrainer, from the newest complete checkpoint if there is one."""
-    policy = load_model(resolve_model(config.model))
-    reference = load_model(resolve_model(config.reference or config.model))
     from trl import DPOConfig, DPOTrainer
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-    from utils.training.arguments import training_arguments
+    from utils.training.arguments import attention_of, training_arguments
     from utils.training.care import careful, publish_model, train_with_care, with_rows
+    from utils.training.sharding import whole_weights
 
+    args = DPOConfig(
+        **training_arguments(config, run.inner / "checkpoints", evaluate=heldout is not None),
+        beta=config.beta,
+        loss_type=[config.loss],
+        label_smoothing=config.label_smoothing,
+        max_length=None,  # over-long pairs are dropped by our rule, with a reason
+    )  # before the models: it decides whether weights are sharded as they are read
+    attention = attention_of(config)
+    with whole_weights(args, needed=bool(config.template)):  # which may have new tokens
+        policy = load_model(resolve_model(config.model), attn_implementation=attention)
+        reference = load_model(resolve_model(config.reference or config.model), attn_implementation=attention)
+        for model in (policy, reference):
+            fit_embeddings(model, template.tokenizer)
     trainer = careful(DPOTrainer)(
         model=policy,
         ref_model=reference,
-        args=DPOConfig(
-            **training_arguments(config, run.inner / "checkpoints", evaluate=heldout is not None),
-            beta=config.beta,
-            loss_type=[config.loss],
-            label_smoothing=config.label_smoothing,
-            max_length=None,  # over-long pairs are dropped by our rule, with a reason
-        ),
+        args=args,
         train_dataset=rows.dataset(),
         eval_dataset=heldout.dataset() if heldout else None,
         data_collator=with_rows(DataCollatorForPreference(pad_token_id=template.tokenizer.pad_token_id)),

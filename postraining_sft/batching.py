@@ -3,6 +3,9 @@
 The order is a function of seed and epoch, and the epoch is read off the trainer's own state. So nothing of a sampler
 has to be saved: a run that resumes in the middle of an epoch makes the same order again and skips what was seen.
 
+With several ranks the last forward pass of an epoch is filled up with blanks, a token without loss each. Otherwise
+accelerate would fill it with the epoch's first rows, and these would be trained on twice.
+
 Rows were shuffled when they were written, so here they are only shuffled within windows of neighbours, and the windows
 among each other after the first epoch: the files are read nearly in sequence, and no epoch's order lies in memory.
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -126,6 +130,7 @@ class Batches:
         chunk: sequences of one forward pass over all ranks.
         pad: id of the padding token.
         flat: packed sequences of a batch one behind another in a single one, as flash attention wants them.
+        ranks: that share a chunk.
 
     """
 
@@ -136,20 +141,38 @@ class Batches:
     chunk: int
     pad: int
     flat: bool = False
+    ranks: int = 1
 
     def __len__(self) -> int:
         """Count the sequences of an epoch: what `batch_size` counts."""
         return len(self.plan)
 
+    @property
+    def blanks(self) -> int:
+        """Count the blanks of an epoch; their numbers follow those of the sequences."""
+        return -len(self) % self.chunk if self.ranks > 1 else 0
+
     def order(self, epoch: int) -> Iterator[int]:
-        """Give the sequence numbers of an epoch."""
-        return order(self.plan, self.batching, seed=self.seed, epoch=epoch, chunk=self.chunk)
+        """Give the sequence numbers of an epoch, and the blanks."""
+        return self._filled(order(self.plan, self.batching, seed=self.seed, epoch=epoch, chunk=self.chunk))
+
+    def _filled(self, numbers: Iterator[int]) -> Iterator[int]:
+        """Spread what does not fill a chunk evenly over the ranks, and let blanks take the places that are left."""
+        if not self.blanks:
+            yield from numbers
+            return
+        yield from islice(numbers, len(self) - len(self) % self.chunk)
+        blanks = iter(range(len(self), len(self) + self.blanks))
+        for mine in np.array_split(list(numbers), self.ranks):
+            yield from mine.tolist()
+            yield from islice(blanks, self.chunk // self.ranks - len(mine))
 
     def dataset(self, *, sort: bool = False) -> Dataset:
         """Return the sequences as a dataset that reads them when asked.
 
         Items have `input_ids` and `labels`, (tokens,) int64, the row's number `row`, and `document`, 1 for a
-        pretraining document. Packed, the latter two are lists, and there is `length`, the tokens of each row.
+        pretraining document. Packed, the latter two are lists, and there is `length`, the tokens of each row. A blank
+        is a sequence without rows.
 
         Args:
             sort: by length, for an evaluation, whose order does not matter.
@@ -157,8 +180,11 @@ class Batches:
         """
         from datasets import Dataset
 
-        numbers = np.argsort(-self.plan.lengths, kind="stable") if sort else np.arange(len(self))
-        return Dataset.from_dict({"sequence": numbers}).with_transform(Reader(self.shards, self.plan))
+        numbers = np.arange(len(self) + self.blanks)
+        if sort:
+            longest_first: list[int] = np.argsort(-self.plan.lengths, kind="stable").tolist()
+            numbers = np.fromiter(self._filled(iter(longest_first)), dtype=np.int64)
+        return Dataset.from_dict({"sequence": numbers}).with_transform(Reader(self.shards, self.plan, self.pad))
 
     def collate(self, items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Make a batch of items.
@@ -168,15 +194,17 @@ class Batches:
             `row`, (rows,); and `attention_mask`, or for packed sequences `position_ids`, from 0 in every row.
 
         """
+        items = [item for item in items if np.size(item["row"])] or items[:1]  # blanks only where there is nothing else
         return packed(items, self.pad, flat=self.flat) if self.batching == "packed" else padded(items, self.pad)
 
 
 class Reader:
     """Turns sequence numbers into items; the files are opened anew in another process."""
 
-    def __init__(self, shards: TokenShards, plan: Plan) -> None:
+    def __init__(self, shards: TokenShards, plan: Plan, pad: int) -> None:
         self.shards = shards
         self.plan = plan
+        self.pad = pad
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         """Return the columns of some sequences."""
@@ -184,6 +212,8 @@ class Reader:
         return {key: [item[key] for item in items] for key in items[0]} if items else {}
 
     def _item(self, number: int) -> dict[str, Any]:
+        if number >= len(self.plan):
+            return self._blank()
         members = self.plan.members(number)
         rows = [self.shards[row] for row in members]
         labels = [np.where(row.mask, row.ids, np.int64(IGNORED)) for row in rows]
@@ -199,12 +229,19 @@ class Reader:
         return {**tokens, "row": members, "document": documents, "length": [len(row.ids) for row in rows]}
 
 
+    def _blank(self) -> dict[str, Any]:
+        blank = {"input_ids": np.array([self.pad]), "labels": np.array([IGNORED]), "row": [], "document": PADDING}
+        return blank if self.plan.rows is None else {**blank, "document": [PADDING], "length": [1]}
+
+
 def padded(items: list[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
     """Collate sequences of one row each: padded on the right, to the longest of the batch."""
     import torch
 
     batch = _stacked(items, pad)
-    return {**batch, "attention_mask": (batch["document"] != PADDING).to(torch.int64)}
+    seen = (batch["document"] != PADDING).to(torch.int64)
+    seen[:, 0] = 1  # of a blank too: attention to nothing at all is NaN
+    return {**batch, "attention_mask": seen}
 
 
 def packed(items: list[dict[str, Any]], pad: int, *, flat: bool = False) -> dict[str, torch.Tensor]:
@@ -251,7 +288,7 @@ def _stacked(items: list[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
         columns = {**item, "document": np.repeat(item["document"], length)}
         for key, values in batch.items():
             values[line, : len(columns[key])] = columns[key]
-    rows = np.concatenate([np.atleast_1d(item["row"]) for item in items])
+    rows = np.concatenate([np.atleast_1d(np.asarray(item["row"], dtype=np.int64)) for item in items])
     return {key: torch.from_numpy(values) for key, values in {**batch, "row": rows}.items()}
 
 
@@ -266,7 +303,7 @@ def in_order(trainer: type[TrainerT], batches: Batches) -> type[TrainerT]:
             self.owner = owner
 
         def __len__(self) -> int:
-            return len(batches)
+            return len(batches) + batches.blanks
 
         def __iter__(self) -> Iterator[int]:
             return batches.order(int(self.owner.state.epoch or 0))  # restored with the checkpoint, before this is asked

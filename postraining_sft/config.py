@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from utils.runs.config import Name, StrictModel
+from utils.runs.config_file import merged
 from utils.training.config import TrainingConfig
 
 
@@ -50,6 +51,15 @@ class Stage(StrictModel):
 class SftConfig(TrainingConfig):
     """`posttrain sft`: supervised fine-tuning. Loss on the assistant's turns only; on documents, on every token."""
 
+    # not how the keys were given, but the keys
+    placement: ClassVar[frozenset[str]] = TrainingConfig.placement | {"gpu_profile", "profiles"}
+
+    gpu_profile: Name | None = None
+    """Which of the `profiles` is chosen."""
+
+    profiles: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    """Keys for one kind of GPU or another, by name; those of the chosen one stand under this file's own."""
+
     data: list[DataSource] = Field(default_factory=list)
     """What to train on: conversations, documents, or both in one batch, with the loss of each reported apart."""
 
@@ -77,6 +87,18 @@ class SftConfig(TrainingConfig):
 
     samples: list[str] = Field(default_factory=list)
     """Prompts that the model answers at every evaluation, for the report."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_profile(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("gpu_profile") is None:
+            return data
+        chosen, profiles = str(data["gpu_profile"]), data.get("profiles")
+        entries = profiles.items() if isinstance(profiles, dict) else ()
+        known = {name: keys for name, keys in entries if isinstance(keys, dict)}
+        if chosen not in known:
+            raise ValueError(f"no profile {chosen!r}; there are: {', '.join(known) or 'none here'}")
+        return merged(known[chosen], data)
 
     @model_validator(mode="after")
     def _data_or_stages(self) -> SftConfig:

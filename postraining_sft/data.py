@@ -23,6 +23,7 @@ from postraining_sft.config import DataSource, SftConfig
 from postraining_sft.ledger import Decisions, LedgerWriter, RecordIds, publish_ledger
 from postraining_sft.tokenising import decided, workers_for
 from utils.data.ledger import assert_balanced
+from utils.errors import UserError
 from utils.models.templates import ChatTemplate, Rendered
 from utils.training.decisions import Decision
 from utils.training.launch import world_size
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from utils.data.records import Record
     from utils.runs.directory import Run
 
-__all__ = ["IGNORED", "SftRows", "decide", "read_rows", "times"]
+__all__ = ["IGNORED", "SftRows", "decide", "drawn", "read_rows", "times", "tokens_of"]
 
 FORMAT = 1
 """Of the shards: another number makes them anew."""
@@ -87,6 +88,8 @@ class SftRows:
         for source, kinds in self.per_source.items():
             for kind, counts in kinds.items():
                 log.info("%s, %s: %s", source, kind, _said(counts))
+            if not kinds:
+                log.warning("%s: no row of it is left to train on", source)
         for kind, counts in self.totals().items():
             if counts["rows"]:
                 log.info("all %s: %s", kind, _said(counts))
@@ -106,8 +109,8 @@ class SftRows:
         """
         config = self.config
         plan = make_plan(config.batching, self.rows.lengths(), config.max_length)
-        chunk = config.batch_size * world_size()
-        return Batches(self.rows, plan, config.batching, config.seed, chunk, pad, flat)
+        ranks = world_size()
+        return Batches(self.rows, plan, config.batching, config.seed, config.batch_size * ranks, pad, flat, ranks)
 
     def dataset(self) -> Dataset:
         """Return each row as an item, not packed: `input_ids`, `labels`, `row`, `document`."""
@@ -136,9 +139,12 @@ def read_rows(
         unit = f"tokens-{name}-{_key(config, sources, template)[:16]}"
         check = run.stop.check
         return SftRows(config, *built_once(run, unit, lambda folder: _build(folder, config, sources, template, check)))
+    from utils.runs.commit import disk_full_is_retryable
+
     temporary = tempfile.TemporaryDirectory(prefix="posttrain-tokens-")
     folder = Path(temporary.name)
-    rows = SftRows(config, folder, _build(folder, config, sources, template))
+    with disk_full_is_retryable(folder):
+        rows = SftRows(config, folder, _build(folder, config, sources, template))
     rows._temporary = temporary  # lives as long as the rows
     return rows
 
@@ -168,39 +174,54 @@ def _build(
     vocabulary = max(template.tokenizer.get_vocab().values()) + 1
     expected = sum(_bytes(source) for source in sources)
     writer = ShardWriter(folder, vocabulary=vocabulary, seed=config.seed, expected_bytes=expected)
-    names: dict[str, int] = {}
-    counted: Counter[tuple[str, str, str]] = Counter()
+    names: dict[tuple[int, str], int] = {}
+    counted: Counter[tuple[tuple[int, str], str, str]] = Counter()
     with LedgerWriter(folder) as ledger:
-        for record, outcome, copies in _decided(config, sources, template, check):
+        for number, record, outcome, copies in _decided(config, sources, template, check):
+            name, document = (number, record.source), _is_document(record)
+            source = names.setdefault(name, len(names))
             for row in outcome.rows * copies:
-                document = _is_document(record)
-                source = names.setdefault(record.source, len(names))
                 writer.add(row.ids, row.mask, record=ledger.rows, source=source, document=document)
                 kind = KINDS[document]
-                counted[record.source, kind, "rows"] += 1
-                counted[record.source, kind, "tokens"] += len(row.ids)
-                counted[record.source, kind, "trained"] += sum(row.mask[1:])
+                counted[name, kind, "rows"] += 1
+                counted[name, kind, "tokens"] += len(row.ids)
+                counted[name, kind, "trained"] += sum(row.mask[1:])
             ledger.add(Decision(record.id, kept=bool(outcome.rows and copies), reasons=outcome.reasons))
     writer.finish()
     assert_balanced(ledger.counts())
-    per_source: dict[str, Any] = {}
-    for (source_name, kind, what), value in counted.items():
-        per_source.setdefault(source_name, {}).setdefault(kind, {})[what] = value
-    return {"counts": ledger.counts(), "sources": list(names), "per_source": per_source}
+    shown = dict(zip(names, _apart(list(names)), strict=True))
+    per_source: dict[str, Any] = {name: {} for name in shown.values()}
+    for (name, kind, what), value in counted.items():
+        per_source.setdefault(shown[name], {}).setdefault(kind, {})[what] = value
+    return {"counts": ledger.counts(), "sources": list(shown.values()), "per_source": per_source}
+
+
+def _apart(names: list[tuple[int, str]]) -> list[str]:
+    """Name each (number in `data`, source), the number only where two files are called alike."""
+    often = Counter(name for _, name in names)
+    return [name if often[name] == 1 else f"{name} (data[{number}])" for number, name in names]
 
 
 def _decided(
     config: SftConfig, sources: list[DataSource], template: ChatTemplate, check: Callable[[], None]
-) -> Iterator[tuple[Record, Decided, int]]:
-    """Give every record of the sources in order, what becomes of it, and how often it is taken."""
+) -> Iterator[tuple[int, Record, Decided, int]]:
+    """Give every record in order: number of its source, itself, what becomes of it, and how often it is taken."""
     from utils.data.streaming import iter_records
 
-    how = partial(decide, config=config, template=template)
-    for source in sources:
+    for number, source in enumerate(sources):
         records = iter_records(source.path, format=source.format, text_field=source.text_field)
+        how = partial(drawn, weight=source.weight, config=config, template=template)
+        seen = False
         for record, outcome in decided(records, how, workers=workers_for(_bytes(source)), check=check):
-            copies = times(record.id, source.weight, config.seed)
-            yield record, outcome if copies or not outcome.rows else Decided([], ("weight",)), copies
+            seen = True
+            yield number, record, outcome, times(record.id, source.weight, config.seed)
+        if not seen:
+            raise UserError("no rows in it", where=str(source.path), mend="correct the path, or leave it out")
+
+
+def drawn(record: Record, weight: float, config: SftConfig, template: ChatTemplate) -> Decided:
+    """Decide about a record that its source's weight takes; one that it does not take is not tokenised."""
+    return decide(record, config, template) if times(record.id, weight, config.seed) else Decided([], ("weight",))
 
 
 def _bytes(source: DataSource) -> int:
@@ -218,6 +239,9 @@ def decide(record: Record, config: SftConfig, template: ChatTemplate) -> Decided
     """Tokenise one record, or say why it is left out."""
     from jinja2 import TemplateError
 
+    said = [turn.content for turn in record.messages if turn.role in ("assistant", "document")]
+    if said and not any(text.strip() for text in said):  # only the end token would be learned
+        return Decided([], ("empty",))
     try:
         rendered = _render(record, config, template)
         if not any(rendered.mask[1:]):  # the first token is never predicted
@@ -235,7 +259,7 @@ def _shorter(record: Record, rendered: Rendered, config: SftConfig, template: Ch
     rows: list[Rendered] = []
     reasons: tuple[str, ...] = ()
     if config.over_length == "keep":
-        rows, reasons = [Rendered(rendered.ids[:limit], rendered.mask[:limit])], ("cut",)
+        rows, reasons = [rendered.cut(limit)], ("cut",)
     elif config.over_length == "split" and _is_document(record):
         rows, reasons = _pieces(rendered, limit), ("split",)
     elif config.over_length == "split":
@@ -251,6 +275,11 @@ def _pieces(rendered: Rendered, limit: int) -> list[Rendered]:
     count = math.ceil(len(rendered.ids) / limit)
     borders = [len(rendered.ids) * number // count for number in range(count + 1)]
     return [Rendered(rendered.ids[begin:end], rendered.mask[begin:end]) for begin, end in pairwise(borders)]
+
+
+def tokens_of(record: Record, config: SftConfig, template: ChatTemplate) -> int:
+    """Count the tokens of a whole record, before it is cut or split."""
+    return len(_render(record, config, template).ids)
 
 
 def _render(record: Record, config: SftConfig, template: ChatTemplate) -> Rendered:

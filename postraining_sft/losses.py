@@ -79,10 +79,34 @@ class LossesApart:
         """Compute the loss as TRL does, and keep count."""
         inputs = dict(inputs)
         kinds = inputs.pop("document")
-        weigher = _Weigher(model, kinds, self.document_weight if self.model.training else 1.0)  # type: ignore[attr-defined]
+        lines = self._lines_of_its_own(len(kinds))
+        weigher = _Weigher(model, kinds, self.document_weight if self.model.training else 1.0, lines)  # type: ignore[attr-defined]
         loss = super().compute_loss(weigher, inputs, *args, **kwargs)  # type: ignore[misc]
-        self._count(weigher.sums, kinds)
+        self._count(weigher.sums, kinds[:lines])
         return loss
+
+    def _lines_of_its_own(self, lines: int) -> int:
+        """Count the lines of this rank's batch that are no repetition.
+
+        Accelerate fills up the last round of an evaluation with rows of the first, so that no rank waits.
+        """
+        trainer: Any = self
+        state, ranks = trainer.accelerator.gradient_state, trainer.accelerator.num_processes
+        if trainer.model.training or ranks == 1 or not state.end_of_dataloader or state.remainder <= 0:
+            return lines
+        before = trainer.accelerator.process_index * trainer.args.eval_batch_size
+        return int(min(max(state.remainder - before, 0), lines))
+
+    def carried(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of the line of the log that is being made."""
+        sums = self._sums.get(True)
+        return {**super().carried(), "sums": None if sums is None else sums.tolist()}  # type: ignore[misc]
+
+    def carry_on(self, kept: dict[str, Any]) -> None:
+        """Go on with it."""
+        super().carry_on(kept)  # type: ignore[misc]
+        if kept["sums"] is not None:
+            self._sums[True] = torch.tensor(kept["sums"], dtype=torch.float64, device=self.args.device)  # type: ignore[attr-defined]
 
     def _get_num_items_in_batch(self, batches: list[dict[str, Any]], device: torch.device) -> Any:
         """Return the Σ w of a whole step over all ranks, whatever the model's own loss would do."""
@@ -106,6 +130,8 @@ class LossesApart:
         if sums is not None and {"loss", "eval_loss"} & logs.keys():
             total = self.accelerator.reduce(sums, "sum").tolist()  # type: ignore[attr-defined]
             logs.update(_lines(total, "" if mode else "eval_"))
+            if not mode:  # TRL's is a mean over batches; `keep_best` goes by this one
+                logs["eval_loss"] = _weighed(total, self.document_weight)
         super().log(logs, *args, **kwargs)  # type: ignore[misc]
 
 
@@ -118,12 +144,19 @@ def _lines(sums: list[list[float]], prefix: str) -> dict[str, float]:
     return {**lines, f"{prefix}padding": padding / places}
 
 
+def _weighed(sums: list[list[float]], document_weight: float) -> float:
+    """Return Σ w·l ÷ Σ w over all trained tokens, as a training step's loss is."""
+    (sft, of_sft), (document, of_document), _ = sums
+    return (sft + document_weight * document) / (of_sft + document_weight * of_document)
+
+
 class _Weigher:
     """Stands for a model: its outputs' log-probabilities are summed by kind and weighed."""
 
-    def __init__(self, model: Any, kinds: torch.Tensor, document_weight: float) -> None:
+    def __init__(self, model: Any, kinds: torch.Tensor, document_weight: float, lines: int) -> None:
         self.model = model
         self.kinds = kinds
+        self.lines = lines
         self.document_weight = document_weight
         self.sums = torch.zeros(len(KINDS), 2, dtype=torch.float64, device=kinds.device)
 
@@ -132,7 +165,8 @@ class _Weigher:
         log_probs = getattr(outputs, "log_probs", None)
         if log_probs is not None:
             kinds = _targets(self.kinds, log_probs.shape[1])
-            self.sums = sums_by_kind(-log_probs.detach(), outputs.label_mask, kinds)
+            first = slice(self.lines)
+            self.sums = sums_by_kind(-log_probs.detach()[first], outputs.label_mask[first], kinds[first])
             if self.document_weight != 1.0:
                 outputs.log_probs = log_probs * weights_by_kind(kinds, self.document_weight)
         return outputs

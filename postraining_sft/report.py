@@ -133,7 +133,7 @@ def _series(placed: list[tuple[float, Line]], key: str) -> list[Series]:
     """Return a number's curve, one for each stage that has it."""
     of_stage: dict[str | None, list[Point]] = {}
     for place, line in placed:
-        if key in line:
+        if line.get(key) is not None:  # null: it was not finite
             of_stage.setdefault(line.get("stage"), []).append(Point(place, line[key]))
     return [Series(f"{stage}: {key}" if stage else key, thinned(points)) for stage, points in of_stage.items()]
 

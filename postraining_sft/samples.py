@@ -46,8 +46,9 @@ class Answers(TrainerCallback):
         self._ask(state.global_step)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Ask, where nothing is evaluated."""
-        if self.trainer.eval_dataset is None:
+        """Ask, where nothing is evaluated; not at a checkpoint that a signal called for, which is in a hurry."""
+        due = state.global_step % args.save_steps == 0 or state.global_step >= state.max_steps
+        if self.trainer.eval_dataset is None and due:
             self._ask(state.global_step)
 
     def _ask(self, step: int) -> None:

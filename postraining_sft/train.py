@@ -29,9 +29,10 @@ STAGE = Stage("sft", config="postraining_sft.config:SftConfig", module="postrain
 
 
 def inputs(config: SftConfig) -> list[Path]:
-    """Return the start model and the data."""
+    """Return the start model, the data, and the user's own template and DeepSpeed file."""
     sources = [source for training in trainings(config) for source in training.config.data]
-    return [config.model, *(source.path for source in sources), *([config.eval] if config.eval else [])]
+    heldout = [config.eval] if config.eval else []
+    return [config.model, *(source.path for source in sources), *heldout, *config.files()]
 
 
 def check(config: SftConfig) -> None:
@@ -96,7 +97,8 @@ def _read(run: Run, training: Training, template: ChatTemplate) -> SftRows:
     rows = read_rows(training.config, training.config.data, template, run=run, name=training.rows)
     if not len(rows.rows):
         what = f"no row is left to train on: {rows.counts['by_reason']}"
-        raise UserError(what, where=str(training.config.data[0].path))
+        mend = "rows need an assistant's turn, and no more tokens than max_length; posttrain sft --preview 3 shows rows"
+        raise UserError(what, where=str(training.config.data[0].path), mend=mend)
     rows.log(run.log)
     return rows
 

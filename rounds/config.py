@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 import posttrain_root
 from utils.runs.config import Name, RunConfig, StrictModel
-from utils.runs.config_file import read_yaml
+from utils.runs.config_file import merged, read_yaml
 
 Keys = dict[str, Any]
 """Keys of another stage's config. Strings may name an earlier step's output: see `rounds.plan`."""
@@ -90,12 +90,3 @@ class RoundsConfig(RunConfig):
         if self.rounds and self.start is None:
             raise ValueError("rounds need start.model or start.tiny_model")
         return self
-
-
-def merged(under: Keys, over: Keys) -> Keys:
-    """Return `under` with the keys of `over` laid on it, section by section; lists are replaced whole."""
-    result = dict(under)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = merged(result[key], value) if both else value
-    return result

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rounds.config import Keys, Round, RoundsConfig, Start, merged
+from rounds.config import Keys, Round, RoundsConfig, Start
 from utils.errors import UserError
+from utils.runs.config_file import merged
 
 ORDER = ("sft", "candidates", "judge", "pairs", "dpo", "evaluate")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")

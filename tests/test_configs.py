@@ -20,6 +20,7 @@ VERB_OF_FOLDER = {
     "sft": "sft",
     "dpo": "dpo",
     "candidates": "candidates",
+    "generate": "generate",
     "judge": "judge",
     "pairs": "pairs",
     "evaluate": "evaluate",
@@ -50,7 +51,11 @@ def header(file: Path) -> list[str]:
 
 def test_there_are_configs_and_no_other_kind_of_file() -> None:
     assert FILES
-    homes = {".txt": CONFIGS / "cleaning" / "blacklists", ".md": CONFIGS / "attributes" / "rubrics"}
+    homes = {
+        ".txt": CONFIGS / "cleaning" / "blacklists",
+        ".md": CONFIGS / "attributes" / "rubrics",
+        ".json": CONFIGS / "deepspeed",
+    }
     others = [file for file in CONFIGS.rglob("*") if file.is_file() and file.suffix != ".yaml"]
     assert not [named(file) for file in others if homes.get(file.suffix) not in file.parents]
 

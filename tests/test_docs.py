@@ -133,6 +133,33 @@ def test_fault_promised_as_survived_is_not_open(fault: str) -> None:
     assert TEST_ID.search(fault_rows()[fault])
 
 
+LESSONS = [number for number in range(1, 40) if not 31 <= number <= 35]
+
+
+def lesson_rows() -> dict[int, str]:
+    """Return the last cell of every row of the lessons' table in docs/TRAINING.md by its number."""
+    section = readme("docs/TRAINING.md").partition("\n## Production lessons\n")[2].partition("\n## ")[0]
+    rows: dict[int, str] = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for number in re.findall(r"\d+", cells[0]) if len(cells) == 4 else []:
+            assert int(number) not in rows, f"lesson {number} stands there twice"
+            rows[int(number)] = cells[-1]
+    return rows
+
+
+def test_every_lesson_of_production_names_a_test_or_is_open() -> None:
+    rows = lesson_rows()
+    assert sorted(rows) == LESSONS
+    assert not [number for number, cell in rows.items() if cell != "open" and not TEST_ID.search(cell)]
+
+
+@pytest.mark.parametrize("name", sorted(map(named, ROOT.glob("docs/*.md"))))
+def test_tests_that_a_document_names_exist(name: str) -> None:
+    named_tests = TEST_ID.findall(readme(name))
+    assert not [f"{file}::{test}" for file, test in named_tests if test not in defined_tests(ROOT / file)]
+
+
 def defined_tests(file: Path) -> set[str]:
     """Return the names of the tests in a file, those of a class as `Class::name`."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

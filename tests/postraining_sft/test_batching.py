@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from postraining_sft.batching import (
     IGNORED,
     Batches,
     Plan,
+    in_order,
     make_plan,
     order,
     packed,
@@ -167,7 +169,77 @@ def test_items_hold_the_rows_of_the_shards(shards, kind):
     assert by_size == sorted(by_size, reverse=True)
 
 
+# --- several ranks
+
+
+def of_ranks(numbers, batch, ranks):
+    """What each rank is given, as accelerate deals it."""
+    from accelerate.data_loader import BatchSamplerShard
+    from torch.utils.data import BatchSampler
+
+    return [list(BatchSamplerShard(BatchSampler(numbers, batch, False), ranks, rank)) for rank in range(ranks)]
+
+
+@given(
+    count=st.integers(1, 60),
+    batch=st.integers(1, 5),
+    ranks=st.integers(1, 4),
+    kind=st.sampled_from(["random", "by_length", "packed"]),
+    epoch=st.integers(0, 2),
+)
+@settings(deadline=None)
+def test_every_row_comes_once_over_all_ranks(count, batch, ranks, kind, epoch):
+    lengths = np.random.default_rng(count).integers(1, 20, count)
+    plan = make_plan(kind, lengths, 40)
+    batches = Batches(None, plan, kind, seed=1, chunk=batch * ranks, pad=0, ranks=ranks)
+    dealt = of_ranks(list(batches.order(epoch)), batch, ranks)
+    assert len({len(of_one) for of_one in dealt}) == 1
+    given_out = [number for of_one in dealt for one in of_one for number in one]
+    assert sorted(number for number in given_out if number < len(plan)) == list(range(len(plan)))
+    assert len(given_out) == len(plan) + batches.blanks
+    real = [sum(number < len(plan) for number in of_one[-1]) for of_one in dealt]
+    assert max(real) - min(real) <= 1, "the last rows are spread"
+    evaluated = [item["sequence"] for item in batches.dataset(sort=True).with_format(None)]
+    sizes = [plan.lengths[number] for number in evaluated if number < len(plan)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(evaluated) == len(given_out)
+
+
+@pytest.mark.parametrize("kind", ["packed", "by_length"])
+def test_a_batch_of_blanks_has_no_loss_and_no_gradient(shards, kind):
+    """Nine rows on twenty ranks: eleven have nothing to do, and must not spoil what the others learn."""
+    batches = Batches(shards, make_plan(kind, shards.lengths(), 5), kind, seed=1, chunk=20, pad=7, ranks=20)
+    blank = batches.dataset()[len(batches)]
+    batch = batches.collate([blank, blank])
+    assert (batch["input_ids"].tolist(), batch["labels"].tolist(), batch["row"].tolist()) == ([[7]], [[IGNORED]], [])
+    assert batch["row"].dtype == torch.int64
+    assert batches.collate([blank, batches.dataset()[0]])["input_ids"].shape[0] == 1
+    model = model_of("llama", "sdpa")
+    inputs = {key: batch[key] for key in ("input_ids", "position_ids", "attention_mask") if key in batch}
+    logits = model(**inputs, use_cache=False).logits
+    token_losses(logits, batch["labels"]).sum().backward()
+    assert logits.isfinite().all()
+    assert all(not weight.grad.abs().max() for weight in model.parameters() if weight.grad is not None)
+
+
 # --- a run that goes on
+
+
+@pytest.mark.parametrize("kind", ["packed", "by_length", "random"])
+def test_the_order_is_the_same_from_every_step_of_an_epoch(kind):
+    """The trainer's epoch is a fraction: step 1 of 3 in epoch 2 is 2.333…; whatever it is, the order is that epoch's."""
+
+    class Owner:
+        state = None
+
+    lengths = np.random.default_rng(0).integers(1, 20, 50)
+    batches = Batches(None, make_plan(kind, lengths, 40), kind, seed=1, chunk=4, pad=0, ranks=2)
+    sampler = in_order(Owner, batches)()._get_train_sampler()
+    steps = len(sampler) // 4
+    for epoch in range(4):
+        for step in range(steps):
+            sampler.owner.state = SimpleNamespace(epoch=epoch + step / steps)
+            assert list(sampler) == list(batches.order(epoch))
 
 
 def trained(trainer, rows, resume=None):

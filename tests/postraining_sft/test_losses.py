@@ -74,7 +74,9 @@ def test_evaluation_reports_apart_and_unweighted(tiny_model, tmp_path):
         assert trainer.state.log_history[-1][f"eval_loss_{kind}"] == pytest.approx(
             sums[document][0] / sums[document][1], rel=1e-5
         )
-    assert metrics["eval_loss"] > 0
+    (chat, chat_tokens), (text, text_tokens) = sums[False], sums[True]
+    weighed = (chat + 0.25 * text) / (chat_tokens + 0.25 * text_tokens)  # as a training step's loss
+    assert metrics["eval_loss"] == pytest.approx(weighed, rel=1e-5)
     assert "loss_sft" not in trainer.state.log_history[-1]
 
 
@@ -127,4 +129,5 @@ def test_two_ranks_are_one_with_twice_the_rows(tiny_model, tmp_path, batching):
     evaluated = alone.evaluate()
     for kind in ("sft", "document"):
         key = f"eval_loss_{kind}"
-        assert lines[-1][key] == pytest.approx(alone.state.log_history[-1][key], rel=1e-2), evaluated
+        assert lines[-1][key] == pytest.approx(alone.state.log_history[-1][key], abs=1e-5), evaluated  # no row twice
+    assert lines[-1]["eval_loss"] == pytest.approx(evaluated["eval_loss"], abs=1e-5)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import logging
+import math
 import multiprocessing
 from collections import Counter
 
@@ -18,7 +20,7 @@ from postraining_sft.config import DataSource, SftConfig
 from postraining_sft.data import IGNORED, Decided, decide, read_rows, times
 from tests.support.tiny import chats, write_jsonl
 from utils.data.records import Message, Record
-from utils.errors import InterruptedRunError
+from utils.errors import InterruptedRunError, RetryLaterError, UserError
 from utils.models.locate import load_tokenizer
 from utils.models.templates import ChatTemplate
 from utils.runs.directory import Run
@@ -250,3 +252,81 @@ def test_temporary_shards_go_with_the_rows(template, tmp_path):
 
 def test_a_path_alone_is_a_source():
     assert config(data=["a", {"path": "b", "weight": 2}]).data[0].weight == 1.0
+
+
+@pytest.mark.parametrize("rule", ["drop", "split", "keep"])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_at_the_very_limit(template, rule, more):
+    """A row of as many tokens as fit is whole by every rule; one token more, and the rule decides."""
+    turns = (("system", "s"), ("user", "a"), ("assistant", "bb"), ("user", "c"), ("assistant", "dd"))
+    for chat in (record(*turns), record(("document", "一个文档 of words")), record(*turns, ("user", "and?"))):
+        whole = decide(chat, config(), template).rows[0]
+        limit = len(whole.ids) + more
+        decided = decide(chat, config(max_length=limit, over_length=rule), template)
+        assert all(len(row.ids) <= limit and len(row.ids) == len(row.mask) for row in decided.rows)
+        if more >= 0:
+            assert decided == Decided([whole])
+        elif rule == "drop":
+            assert decided == Decided([], ("over_length",))
+        elif rule == "keep":
+            assert decided == Decided([whole.cut(limit)], ("cut",))
+        else:
+            assert decided.reasons == ("split",)
+            assert len(decided.rows) == 2
+            if len(chat.messages) > 1:  # the system message stands in both, nothing else is said twice
+                halves = [chat.messages[:3], (*chat.messages[:1], *chat.messages[3:5])]
+                assert decided.rows == [template.conversation(half) for half in halves]
+
+
+def test_an_empty_answer_or_document_is_dropped(template):
+    """Only the end token would be learned."""
+    for turns in ([("user", "hi"), ("assistant", "")], [("user", "hi"), ("assistant", " \n")], [("document", " ")]):
+        assert decide(record(*turns), config(), template) == Decided([], ("empty",))
+    assert decide(record(("user", "a"), ("assistant", ""), ("user", "b"), ("assistant", "x")), config(), template).rows
+
+
+def test_a_source_without_rows_is_an_error(template, tmp_path):
+    good, empty = write_jsonl(tmp_path / "good.jsonl", chats(3)), write_jsonl(tmp_path / "empty.jsonl", [])
+    with pytest.raises(UserError, match=r"empty\.jsonl: no rows in it"):
+        read_rows(config(), [DataSource(path=good), DataSource(path=empty)], template)
+
+
+def test_files_of_one_name_are_counted_apart(template, tmp_path, caplog):
+    sources = []
+    for folder, number in (("a", 2), ("b", 3)):
+        (tmp_path / folder).mkdir()
+        sources.append(DataSource(path=write_jsonl(tmp_path / folder / "train.jsonl", chats(number))))
+    sources.append(DataSource(path=write_jsonl(tmp_path / "blank.jsonl", [{"text": " "}])))
+    rows = read_rows(config(), sources, template)
+    assert rows.sources == ["train (data[0])", "train (data[1])", "blank"]
+    assert [kinds.get("sft", {}).get("rows") for kinds in rows.per_source.values()] == [2, 3, None]
+    assert Counter(rows.rows.source.tolist()) == {0: 2, 1: 3}
+    rows.log(logging.getLogger("test"))
+    assert "blank: no row of it is left" in caplog.text
+
+
+def test_what_the_weight_leaves_out_is_not_tokenised(template, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(postraining_sft.data, "decide", lambda *_: asked.append(1) or Decided([], ("empty",)))
+    data = write_jsonl(tmp_path / "d.jsonl", chats(100))
+    rows = read_rows(config(), [DataSource(path=data, weight=0.3)], template)
+    assert len(asked) == 100 - rows.counts["by_reason"]["weight"]
+    assert 15 < len(asked) < 45
+
+
+def test_a_weight_takes_that_share(template, tmp_path):
+    data = write_jsonl(tmp_path / "d.jsonl", chats(60))
+    for weight in (0.3, 1.5, 2.0):
+        rows = read_rows(config(), [DataSource(path=data, weight=weight)], template)
+        often = Counter(rows.ids)
+        assert set(often.values()) <= {int(weight) or 1, math.ceil(weight)}
+        assert abs(len(rows.rows) - 60 * weight) <= 3 * math.sqrt(60 * 0.25)
+
+
+def test_a_full_disk_without_a_run_is_one_clear_error(template, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(postraining_sft.data.ShardWriter, "finish", full)
+    with pytest.raises(RetryLaterError, match="no space left"):
+        read_rows(config(), [DataSource(path=write_jsonl(tmp_path / "d.jsonl", chats(3)))], template)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from rounds.config import RoundsConfig, merged
+from rounds.config import RoundsConfig
 from rounds.plan import ORDER, plan
 from utils.errors import UserError
 from utils.runs.config import load_config, validated
+from utils.runs.config_file import merged
 
 KEYS = {
     "output": "out",
@@ -100,6 +101,9 @@ def test_merged_replaces_lists_and_joins_sections():
     under = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
     assert merged(under, {"a": {"y": [3]}, "c": 2}) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 2}
     assert under == {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+    launch = {"launch": {"kind": "torchrun", "processes": 8}}
+    assert merged(launch, {"launch": {"processes": 2}}) == {"launch": {"kind": "torchrun", "processes": 2}}
+    assert merged(launch, {"launch": {"kind": "local"}}) == {"launch": {"kind": "local"}}
 
 
 def test_without_rounds_it_is_data_alone():

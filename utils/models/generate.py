@@ -7,16 +7,25 @@ crash came between two, changes nothing in it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from utils.models.locate import load_model, load_tokenizer, resolve_model
-from utils.models.templates import ChatTemplate
+from utils.models.use import (
+    Precision,
+    around,
+    check_precision,
+    find,
+    open_template_for_use,
+    open_weights,
+    stop_tokens,
+    torch_dtype,
+)
 
 if TYPE_CHECKING:
     import torch
+    from transformers import StoppingCriteria
 
     from utils.data.records import Message
 
@@ -26,33 +35,52 @@ class Answer:
     """One answer.
 
     Args:
-        text: without special tokens.
+        text: without special tokens, and without what the template puts around an answer.
         tokens: generated, the end token included.
-        finish_reason: `stop` when the model ended it, `length` when the limit did.
+        finish_reason: `stop` when the model ended it, `length` when the limit did, `interrupted` when the reader did.
 
     """
 
     text: str
     tokens: int
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "interrupted"]
 
 
 class LocalModel:
-    """A chat model on this machine: safetensors, its own chat template, no remote code."""
+    """A chat model on this machine: safetensors, its adapter on it, its own chat template, no remote code."""
 
-    def __init__(self, path: Path | str, *, batch_size: int = 16) -> None:
-        import torch
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        batch_size: int = 16,
+        template: str | None = None,
+        dtype: Precision = "auto",
+        load_in_8bit: bool = False,
+    ) -> None:
+        """Load it.
 
-        directory = resolve_model(path)
-        self.tokenizer = load_tokenizer(directory)
-        self.template = ChatTemplate(self.tokenizer, where=str(directory))
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        model: Any = load_model(directory, dtype="bfloat16" if self.device == "cuda" else "float32")
-        self.model = model.to(self.device).eval()
+        Args:
+            path: a Hugging Face directory, a finished training run, or a PEFT directory.
+            batch_size: answers per forward pass.
+            template: a shipped chat template or a `.jinja` file, in place of the model's own.
+            dtype: of the weights; `auto` is 16 bit on a GPU, else fp32.
+            load_in_8bit: by bitsandbytes, on a GPU.
+
+        Raises:
+            UserError: no such model, no chat template, or a precision that this machine does not have.
+
+        """
+        check_precision(dtype, load_in_8bit=load_in_8bit)
+        place = find(path)
+        self.template = open_template_for_use(place, template, str(path))
+        self.tokenizer = self.template.tokenizer
+        self.model: Any = open_weights(place, self.template, dtype=torch_dtype(dtype), load_in_8bit=load_in_8bit)
+        self.device = self.model.device.type
         self.batch_size = batch_size
-        configured = self.model.generation_config.eos_token_id
-        ends = configured if isinstance(configured, list) else [configured]
-        self.ends = sorted({self.tokenizer.eos_token_id, *(end for end in ends if end is not None)})
+        self.around = around(self.template)
+        configured = getattr(self.model.generation_config, "eos_token_id", None)
+        self.ends = stop_tokens(self.template, configured, self.around.end)
 
     def answer(
         self,
@@ -88,9 +116,9 @@ class LocalModel:
         return [answers[row] for row in range(len(asked))]
 
     def _generate(
-        self, batch: list[list[int]], max_new_tokens: int, temperature: float, top_p: float, seed: int
+        self, batch: list[list[int]], max_new_tokens: int, temperature: float, top_p: float, seed: int, **more: Any
     ) -> list[list[int]]:
-        """Return the new token ids of every row, cut after the first end token."""
+        """Return the new token ids of every row, cut after the first end token; `more` goes to transformers."""
         import torch
 
         ids, attention = self._left_padded(batch)
@@ -105,6 +133,7 @@ class LocalModel:
                 eos_token_id=self.ends,
                 pad_token_id=self.tokenizer.pad_token_id,
                 **(sampling if temperature > 0 else {"do_sample": False}),
+                **more,
             )
         return [self._until_end(row) for row in output[:, ids.shape[1] :].tolist()]
 
@@ -124,8 +153,109 @@ class LocalModel:
 
     def _answer(self, new: list[int]) -> Answer:
         stopped = bool(new) and new[-1] in self.ends
-        text = self.tokenizer.decode(new, skip_special_tokens=True)
-        return Answer(text=str(text), tokens=len(new), finish_reason="stop" if stopped else "length")
+        text = str(self.tokenizer.decode(new, skip_special_tokens=True)).removeprefix(self.around.before)
+        if stopped:
+            text = text.removesuffix(self.around.after)
+        return Answer(text=text, tokens=len(new), finish_reason="stop" if stopped else "length")
+
+    def stream(
+        self,
+        prompt: Sequence[Message],
+        say: Callable[[str], None],
+        *,
+        enough: Callable[[], bool] = lambda: False,
+        max_new_tokens: int = 256,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        seed: int = 42,
+    ) -> Answer:
+        """Answer one prompt, handing on the text as it comes: whole characters, their sum is the answer's text.
+
+        Args:
+            prompt: a conversation that ends with the user's turn.
+            say: takes each piece of text.
+            enough: asked after every token; True ends the answer.
+            max_new_tokens: as in `answer`, like the rest: the answer is the one that `answer` gives.
+            temperature: see `answer`.
+            top_p: see `answer`.
+            seed: see `answer`.
+
+        """
+        asked = self.template.prompt(prompt)
+        pieces = _Pieces(self, say)
+        more = {"streamer": pieces, "stopping_criteria": [_when(enough)]}
+        new = self._generate([asked], max_new_tokens, temperature, top_p, batch_seed(seed, [[0, *asked]]), **more)
+        answer = self._answer(new[0])
+        pieces.finish(answer.text)
+        if answer.finish_reason == "length" and answer.tokens < max_new_tokens:
+            return replace(answer, finish_reason="interrupted")
+        return answer
+
+
+class _Pieces:
+    """A streamer of transformers: text as soon as its characters are whole.
+
+    A token may be a part of a character's bytes, and then decodes as U+FFFD, alone or at the end. So new tokens are
+    decoded together with those before them that may still be open, as vLLM and text-generation-inference do. What may
+    turn out to be the template's and not the answer's is kept back until more is known.
+    """
+
+    def __init__(self, model: LocalModel, say: Callable[[str], None]) -> None:
+        self._tokenizer: Any = model.tokenizer
+        self._say = say
+        self._around = model.around
+        self._ids: list[int] = []
+        self._context = self._read = 0  # tokens before `_read` are decoded; those from `_context` on help the next
+        self._text = ""
+        self._said = 0
+        self._asked = False
+
+    def put(self, value: torch.Tensor) -> None:
+        """Take what transformers hands on: the prompt first, then token by token."""
+        if not self._asked:
+            self._asked = True
+            return
+        self._ids += value.flatten().tolist()
+        known, text = self._decode(self._context, self._read), self._decode(self._context, len(self._ids))
+        if len(text) > len(known) and not text.endswith("\ufffd"):
+            self._text += text[len(known) :]
+            self._context, self._read = self._read, len(self._ids)
+            self._hand_on(self._sure(self._text))
+
+    def end(self) -> None:
+        """Do nothing: `finish` knows the whole answer."""
+
+    def finish(self, answer: str) -> None:
+        """Say what is left of the answer."""
+        self._hand_on(answer)
+
+    def _sure(self, text: str) -> str:
+        """Return what is the answer's for certain."""
+        before, after = self._around.before, self._around.after
+        if before.startswith(text):
+            return ""
+        text = text.removeprefix(before)
+        held = (length for length in range(len(after), 0, -1) if text.endswith(after[:length]))
+        return text[: len(text) - next(held, 0)]
+
+    def _decode(self, start: int, end: int) -> str:
+        return str(self._tokenizer.decode(self._ids[start:end], skip_special_tokens=True))
+
+    def _hand_on(self, text: str) -> None:
+        if piece := text[self._said :]:
+            self._said += len(piece)
+            self._say(piece)
+
+
+def _when(enough: Callable[[], bool]) -> StoppingCriteria:
+    import torch
+    from transformers import StoppingCriteria
+
+    class Enough(StoppingCriteria):
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:  # type: ignore[override]
+            return torch.full((input_ids.shape[0],), enough(), device=input_ids.device, dtype=torch.bool)
+
+    return Enough()
 
 
 def length_sorted_batches(rows: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:

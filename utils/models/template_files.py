@@ -86,7 +86,10 @@ def with_tokens(tokenizer: PreTrainedTokenizerBase, template: str) -> int:
     from tokenizers import AddedToken
 
     file = template_file(template)
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"not a readable chat template: {error}", where=str(file), mend="save it as UTF-8") from error
     declared(text, "tokens", where=str(file))
     lacking = needed_tokens(tokenizer, text)
     tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in lacking], special_tokens=True)

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from utils.errors import UserError
@@ -30,6 +31,7 @@ GENERATION_MARKER = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 INVISIBLE = re.compile("[\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Zero-width and bidirectional controls. The joiners U+200C and U+200D stay: emoji and several scripts need them."""
 
+_QUESTION, _ANSWER = "question", "answer"
 _PLACE = "\ue000answer\ue001"  # stands where an answer will; private-use characters, which no template looks for
 
 
@@ -77,10 +79,11 @@ class ChatTemplate:
             ends: tokens at which the model stops, besides the tokenizer's end token.
 
         Raises:
-            UserError: no `{% generation %}` markers, or a turn does not end with the model's own end token inside them.
+            UserError: no `{% generation %}` markers, they stand elsewhere than around the answer and the model's own end
+                token, or the template's generation prompt is not what stands before the answer.
 
         """
-        from utils.data.records import Message
+        from jinja2 import TemplateError
 
         mend = (
             "put {% generation %} … {% endgeneration %} around the assistant's content and end token in the template, "
@@ -88,7 +91,12 @@ class ChatTemplate:
         )
         if not self._marked:
             raise UserError("the chat template has no {% generation %} markers", where=self.where, mend=mend)
-        probe = self.conversation([Message("user", "a"), Message("assistant", "b")])
+        try:
+            asked = self._render(_probe()[:1], ask=True)[0]
+            text, spans = self._render(_probe())
+            probe = self.conversation(_probe())
+        except TemplateError as error:
+            raise UserError(f"the chat template fails: {error}", where=self.where, mend=mend) from error
         trained = [token for token, on in zip(probe.ids, probe.mask, strict=True) if on]
         last = str(self.tokenizer.convert_ids_to_tokens(trained[-1])) if trained else ""
         if last not in self._special:
@@ -98,6 +106,15 @@ class ChatTemplate:
                 f"an assistant's turn ends with {last!r}, at which the model does not stop",
                 where=self.where,
                 mend=f"end it with eos_token ({self.tokenizer.eos_token}) in the template, or name that as eos_token",
+            )
+        marked = "".join(text[begin:end] for begin, end in spans)
+        if _ANSWER not in marked or _QUESTION in marked:
+            raise UserError("the {% generation %} markers are not around the answer", where=self.where, mend=mend)
+        if spans[0][0] != len(asked) or not text.startswith(asked):
+            raise UserError(
+                "the chat template's generation prompt is not what it puts before an answer",
+                where=self.where,
+                mend="with add_generation_prompt let the template end with the header of the assistant's turn",
             )
 
     def neutral(self, text: str) -> str:
@@ -203,24 +220,58 @@ class ChatTemplate:
         return Rendered(ids, [1] * len(ids))
 
     def _render(self, messages: Sequence[Message], *, ask: bool = False) -> tuple[str, list[tuple[int, int]]]:
+        """Text of the conversation, and the character spans of what is trained on."""
+        text, spans = self._marks(messages, ask=ask)
+        return text, [self._narrowed(text, begin, end) for begin, end in spans]
+
+    def _marks(self, messages: Sequence[Message], *, ask: bool = False) -> tuple[str, list[tuple[int, int]]]:
         """Text of the conversation, and the character spans between the generation markers."""
+        from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import render_jinja_template
 
         chat = [{"role": self.neutral(message.role), "content": self.neutral(message.content)} for message in messages]
-        rendered: Any = render_jinja_template(
-            [chat],
-            chat_template=self._template,
-            add_generation_prompt=ask,
-            return_assistant_tokens_mask=self._marked,
-            **cast("dict[str, Any]", self.tokenizer.special_tokens_map),
-        )
+        try:
+            rendered: Any = render_jinja_template(
+                [chat],
+                chat_template=self._template,
+                add_generation_prompt=ask,
+                return_assistant_tokens_mask=self._marked,
+                **cast("dict[str, Any]", self.tokenizer.special_tokens_map),
+            )
+        except TemplateError:
+            raise  # what the template itself says: it may have no place for this conversation
+        except Exception as error:
+            what = f"the chat template fails: {type(error).__name__}: {error}"
+            raise UserError(what, where=self.where, mend="correct the template, or name another one") from error
         texts, spans = rendered
         return texts[0], list(spans[0]) if self._marked else []
+
+    @cached_property
+    def _header(self) -> str:
+        """What the generation prompt has at its end and the template between its markers: never trained on.
+
+        Such as the line break after `<|im_start|>assistant`, or an empty `<think>` block.
+        """
+        asked = self._marks(_probe()[:1], ask=True)[0]
+        text, spans = self._marks(_probe())
+        return asked[spans[0][0] :] if spans and text.startswith(asked) else ""
+
+    def _narrowed(self, text: str, begin: int, end: int) -> tuple[int, int]:
+        """Leave out of a span the header before the answer, and blanks after its end token."""
+        begin += len(self._header) if text.startswith(self._header, begin, end) else 0
+        whole = begin + len(text[begin:end].rstrip())
+        return begin, whole if text.endswith(self._special, begin, whole) else end
 
     def _cuts(self, text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
         """Where the assistant begins to speak, and where it ends unless a special token stands there: that is a cut."""
         ends = [end for _, end in spans if not text.endswith(self._special, 0, end)]
         return [*(begin for begin, _ in spans), *ends]
+
+
+def _probe() -> list[Message]:
+    from utils.data.records import Message
+
+    return [Message("user", _QUESTION), Message("assistant", _ANSWER)]
 
 
 def exchanges_of(messages: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:

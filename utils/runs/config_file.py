@@ -54,6 +54,20 @@ def parse_value(text: str) -> Any:
     return None if node is None else _plain(node, (), Path("--set"), {}, budget=[MAX_NODES])
 
 
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `under` with the keys of `over` laid on it, section by section.
+
+    Lists are replaced whole, and so is a section whose `kind` is another one: its keys would not fit.
+    """
+    result = dict(under)
+    for key, value in over.items():
+        below: Any = result.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        joined = both and value.get("kind", below.get("kind")) == below.get("kind")
+        result[key] = merged(below, value) if joined else value
+    return result
+
+
 def _config_text(path: Path) -> str:
     if not path.is_file():
         mend = nearest(path.name, (p.name for p in path.parent.glob("*.yaml"))) or "give the path of a YAML file"

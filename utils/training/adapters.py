@@ -100,7 +100,7 @@ def with_adapter(model: PreTrainedModel, keys: PeftKeys, *, seed: int, new_token
     _keep_absolute(model)
     set_seed(seed)
     try:
-        return peft.get_peft_model(model, config)
+        return _shows_bias(peft.get_peft_model(model, config))  # type: ignore[arg-type]
     except ValueError as error:
         raise UserError(str(error).splitlines()[0], where="peft.target_modules", mend=_layers(model)) from error
 
@@ -139,7 +139,15 @@ def load_adapter(model: PreTrainedModel, folder: Path, *, trainable: bool = Fals
     _require_safetensors(folder)
     _keep_absolute(model)
     loaded: PeftModel = peft.PeftModel.from_pretrained(model, folder, is_trainable=trainable, local_files_only=True)
-    return loaded
+    return _shows_bias(loaded)
+
+
+def _shows_bias(model: PeftModel) -> PeftModel:
+    """Give an output layer with trained rows the `bias` that TRL's fused loss asks for: PEFT's wrapper hides it."""
+    head: Any = model.get_output_embeddings()  # type: ignore[operator]
+    if hasattr(head, "token_adapter"):
+        vars(head)["bias"] = head.original_module.bias  # not registered: it belongs to the original
+    return model
 
 
 def _require_safetensors(folder: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
+from utils.models.locate import resolve_model, work_offline
 from utils.training.config import TrainingConfig
 from utils.training.launch import world_size
 
@@ -51,6 +53,7 @@ def training_arguments(config: TrainingConfig, checkpoints: Path, *, evaluate: b
         # where
         "use_cpu": on_cpu,
         "ddp_backend": "gloo" if on_cpu and world_size() > 1 else None,
+        "ddp_find_unused_parameters": False,  # every trained weight has a gradient; looking for others costs time
         **_deepspeed(config, on_cpu=on_cpu),
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": not on_cpu,
@@ -100,21 +103,48 @@ def schedule(config: TrainingConfig) -> dict[str, Any]:
 
 
 def attention_of(config: TrainingConfig) -> str:
-    """Return the attention to load the model with.
+    """Return the attention to load the model with: what this machine, this precision and this architecture have.
 
     Raises:
-        UserError: flash attention was asked for by name where it is not there.
+        UserError: an attention was asked for by name where it is not there, or the model is no causal language model.
 
     """
     import torch
 
-    there = torch.cuda.is_available() and importlib.util.find_spec("flash_attn") is not None
+    kind = causal_class(resolve_model(config.model))
+    has = {"eager"} | ({"sdpa"} if kind._supports_sdpa else set())
+    packaged = torch.cuda.is_available() and importlib.util.find_spec("flash_attn") is not None
+    if packaged and config.precision != "fp32" and kind._supports_flash_attn:
+        has.add("flash_attention_2")
     if config.attention == "auto":
-        return "flash_attention_2" if there and config.precision != "fp32" else "sdpa"
-    if config.attention == "flash_attention_2" and not there:
-        mend = "install flash-attn on a machine with a GPU, or set attention: sdpa"
-        raise UserError("flash attention is not there", where="attention", mend=mend)
+        return next(name for name in ("flash_attention_2", "sdpa", "eager") if name in has)
+    if config.attention not in has:
+        lacks = f"{kind.__name__} has no {config.attention}"
+        if config.attention == "flash_attention_2" and kind._supports_flash_attn:
+            lacks = "flash attention has no fp32" if packaged else "flash attention is not there: it needs a GPU"
+        raise UserError(lacks, where="attention", mend=f"set attention: auto, here {' or '.join(sorted(has))}")
     return config.attention
+
+
+def causal_class(model: Path) -> Any:
+    """Return the class of a resolved model directory.
+
+    Raises:
+        UserError: it is no causal language model that this transformers knows; code of its own is never run (S2).
+
+    """
+    work_offline()
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        described = AutoConfig.from_pretrained(model, trust_remote_code=False, local_files_only=True)
+        found: Any = AutoModelForCausalLM._model_mapping[type(described)]
+    except (KeyError, ValueError, OSError) as error:
+        mend = "name a model that generates text, of an architecture that transformers has; code of its own is not run"
+        said = json.loads((model / "config.json").read_text(encoding="utf-8")) if isinstance(error, KeyError) else {}
+        kind = said.get("model_type") or str(error).splitlines()[0]
+        raise UserError(f"no causal language model: {kind}", where=str(model), mend=mend) from error
+    return found
 
 
 def uses_liger(config: TrainingConfig) -> bool:

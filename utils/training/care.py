@@ -22,13 +22,14 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from utils.errors import InterruptedRunError
 from utils.runs.directory import Run
 from utils.training import hardware
+from utils.training.carried import Carry
 from utils.training.checkpoints import discard_newer, keep_newest, newest_complete, point, seal
 from utils.training.config import TrainingConfig
 from utils.training.launch import world_size
 from utils.training.meters import Flops, Meters, row_sums
 from utils.training.sharding import stage_of
 from utils.training.trackers import Tracker, open_trackers
-from utils.training.watch import MEDIAN_OF, BadSteps, DiskAlarm, Watchdog, anywhere, over_ranks
+from utils.training.watch import BadSteps, DiskAlarm, Watchdog, anywhere, over_ranks
 
 ROW = "row"
 NAMES = {"learning_rate": "lr", "num_input_tokens_seen": "tokens"}
@@ -75,6 +76,34 @@ class TokenisedRows:
                 self.row_sums = sums if self.row_sums is None else self.row_sums + sums
         prepared: dict[str, Any] = super()._prepare_inputs(inputs)  # type: ignore[misc]
         return prepared
+
+    def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
+        """Count what is no padding; transformers leaves out the end tokens of packed rows where they pad as well."""
+        if (sums := row_sums(inputs)) is not None:
+            tokens = self.accelerator.gather(sums[0]).sum().item()  # type: ignore[attr-defined]
+            self.state.num_input_tokens_seen += int(tokens)  # type: ignore[attr-defined]
+
+    def carried(self) -> dict[str, Any]:
+        """Return what the next line of the log will be made of."""
+        trainer: Any = self
+        sums = None if self.row_sums is None else self.row_sums.tolist()
+        return {
+            "loss": trainer._tr_loss.item(),
+            "logged": trainer._globalstep_last_logged,
+            "metrics": trainer._metrics["train"],
+            "row_sums": sums,
+            "waited_s": self.waited_s,
+        }
+
+    def carry_on(self, kept: dict[str, Any]) -> None:
+        """Go on with the line of the log that was begun."""
+        trainer: Any = self
+        trainer._tr_loss.fill_(kept["loss"])
+        trainer._globalstep_last_logged = kept["logged"]
+        trainer._metrics["train"].update(kept["metrics"])
+        if kept["row_sums"] is not None:
+            self.row_sums = torch.tensor(kept["row_sums"], dtype=torch.float64, device=trainer.args.device)
+        self.waited_s = kept["waited_s"]
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """Look at the loss where nobody can after the backward pass."""
@@ -189,12 +218,15 @@ def _add_callbacks(
     trainer.step_rows = []  # type: ignore[attr-defined]
     trainer.step_loss = None  # type: ignore[attr-defined]
     trainer.remove_callback(PrinterCallback)  # stdout is for data
+    bad_steps = BadSteps(run, trainer, row_ids)
+    meters = Meters(trainer, flops, config.precision)
     for callback in (
         StopAtSignal(run),
-        BadSteps(run, trainer, row_ids, last_losses(checkpoints.with_name("metrics.jsonl"))),
-        Meters(trainer, flops, config.precision),  # before what writes its numbers
+        bad_steps,
+        meters,  # before what writes its numbers
         *more,
-        DiskAlarm(run, checkpoints),
+        DiskAlarm(run, checkpoints, sharded=config.deepspeed is not None),
+        Carry([cast("Any", trainer), bad_steps, meters], checkpoints),
         SealCheckpoints(run, checkpoints),
         TrainAgain(),
     ):
@@ -257,7 +289,7 @@ def keep_steps(metrics: Path, step: int) -> None:
     if not metrics.exists():
         return
     kept = []
-    for line in metrics.read_text(encoding="utf-8").split("\n"):
+    for line in metrics.read_text(encoding="utf-8", errors="replace").split("\n"):  # cut in the middle of a character
         try:
             if json.loads(line)["step"] <= step:
                 kept.append(line + "\n")
@@ -266,14 +298,6 @@ def keep_steps(metrics: Path, step: int) -> None:
     temporary = metrics.with_suffix(".tmp")
     temporary.write_text("".join(kept), encoding="utf-8")
     temporary.replace(metrics)
-
-
-def last_losses(metrics: Path) -> list[float]:
-    """Return the losses of the last logged steps, for the running median of a resumed run."""
-    if not metrics.exists():
-        return []
-    lines = map(json.loads, metrics.read_text(encoding="utf-8").splitlines()[-2 * MEDIAN_OF :])
-    return [line["loss"] for line in lines if math.isfinite(line.get("loss", math.nan))]
 
 
 class StopAtSignal(TrainerCallback):
@@ -327,6 +351,13 @@ class WriteMetrics(TrainerCallback):
         self.trackers = trackers
         self.stage = stage
 
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Say so when the learning rate will never come to its peak."""
+        rise = args.get_warmup_steps(state.max_steps)
+        if self.run.leader and rise >= state.max_steps:
+            said = "the warm-up takes %d steps, the training has %d: the learning rate never comes to its peak"
+            self.run.log.warning(said, rise, state.max_steps)
+
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
@@ -336,7 +367,10 @@ class WriteMetrics(TrainerCallback):
         return control
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Append the line; the summary at the end of training has no loss of a step and is left out."""
+        """Append the line; the summary at the end of training has no loss of a step and is left out.
+
+        JSON has no NaN: a number that is not finite is null in the file.
+        """
         logs: dict[str, Any] = kwargs["logs"]
         if not self.run.leader or not {"loss", "eval_loss"} & logs.keys():
             return
@@ -344,10 +378,16 @@ class WriteMetrics(TrainerCallback):
         line = {NAMES.get(key, key): value for key, value in logs.items() if key not in DROPPED | speeds}
         with self.path.open("a", encoding="utf-8") as stream:
             named = {"stage": self.stage} if self.stage else {}
-            stream.write(json.dumps({"step": state.global_step, **named, **line}) + "\n")
+            numbers = {name: finite(value) for name, value in line.items()}
+            stream.write(json.dumps({"step": state.global_step, **named, **numbers}) + "\n")
         for tracker in self.trackers:
             tracker.send(
                 state.global_step, {f"{self.stage}/{name}": line[name] for name in line} if self.stage else line
             )
         shown = " ".join(f"{name}={line[name]:.4g}" for name in SHOWN if name in line)
         self.run.log.info("step %d/%d %s", state.global_step, state.max_steps, shown)
+
+
+def finite(value: Any) -> Any:
+    """Return a number, or None when it is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -20,6 +20,9 @@ from utils.errors import UserError
 from utils.runs.commit import read_json, replace_json, sha256_file
 
 COMPLETE = "complete.json"
+CARRIED = "care"
+"""Folder of what transformers' checkpoint leaves out (carried.py)."""
+
 NAME = re.compile(r"checkpoint-(\d+)")
 
 
@@ -47,9 +50,10 @@ def seal(checkpoint: Path, *, step: int, world_size: int, zero: int | None = Non
 
 
 def missing_parts(checkpoint: Path, world_size: int, zero: int | None) -> list[str]:
-    """Return what every rank should have written and did not: its random state, and its share of the optimizer."""
+    """Return what every rank should have written and did not: its random state, `care/`, its share of the optimizer."""
     ranks = range(world_size)
     wanted = [f"rng_state_{rank}.pth" for rank in ranks] if world_size > 1 else ["rng_state.pth"]
+    wanted += [f"{CARRIED}/rank-{rank}.json" for rank in ranks]
     if zero:
         wanted += [f"global_step*/*zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in ranks]
     if zero == 3:
@@ -87,11 +91,13 @@ def point(link: Path, name: str) -> None:
 def flaw(checkpoint: Path) -> str | None:
     """Say what is wrong with a checkpoint; None when it is complete."""
     try:
-        complete: dict[str, Any] | None = read_json(checkpoint / COMPLETE)
+        complete: Any = read_json(checkpoint / COMPLETE)
     except UserError:
         return f"{COMPLETE} is cut short"
     if complete is None:
         return f"{COMPLETE} is missing"
+    if not isinstance(complete, dict) or not {"step", "world_size", "files"} <= complete.keys():
+        return f"{COMPLETE} has changed"
     present = {path.relative_to(checkpoint).as_posix(): path for path in _files(checkpoint)}
     if odd := sorted(present.keys() ^ complete["files"].keys()):
         return f"{odd[0]} is {'not listed' if odd[0] in present else 'missing'}"

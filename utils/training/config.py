@@ -204,3 +204,9 @@ class TrainingConfig(RunConfig):
 
     hang_s: float | None = Field(default=1800, gt=0)
     """Seconds without a finished step after which the run ends with the stacks of its threads; null: never."""
+
+    def files(self) -> list[Path]:
+        """Return the user's own files, besides model and data, that decide what is trained: inputs of the run."""
+        template = [Path(self.template)] if self.template and self.template.endswith(".jinja") else []
+        own = [self.deepspeed.config] if self.deepspeed and self.deepspeed.config else []
+        return [*template, *own]

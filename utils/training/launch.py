@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from utils.errors import PosttrainError, UserError
 from utils.runs.commit import disk_full_is_retryable, replace_json
 from utils.runs.logs import open_log, redact
-from utils.runs.stage import ATTEMPT_VARIABLE
+from utils.runs.stage import ATTEMPT_VARIABLE, complain
 from utils.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -78,15 +78,29 @@ def work(stage: Stage, module: StageModule, run: Run, config: TrainingConfig) ->
 
     """
     if "RANK" in os.environ or (config.launch.kind == "local" and not config.launch.restarts):
-        join(stage, run, config)
-        return module.work(run, config)
+        ours = join(stage, run, config)
+        counts = module.work(run, config)
+        if ours:
+            _part()
+        return counts
     from utils.training.launchers import start
 
     return start(stage, run, config)
 
 
-def join(stage: Stage, run: Run, config: TrainingConfig) -> None:
+def _part() -> None:
+    """Leave the process group after the last work: a process that ends inside of it may abort in gloo's threads."""
+    import torch
+
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def join(stage: Stage, run: Run, config: TrainingConfig) -> bool:
     """Meet the other ranks and agree that all are the same; alone, do nothing.
+
+    Returns:
+        Whether the process group was opened here, and is ours to leave.
 
     Raises:
         UserError: on every rank, when one differs, or the number of them is not what the config asks for.
@@ -99,7 +113,7 @@ def join(stage: Stage, run: Run, config: TrainingConfig) -> None:
             what = f"{world_size()} processes were started, launch asks for {asked}"
             raise UserError(what, mend="start as many, or set launch.kind: local and let the launcher say")
     if world_size() == 1:
-        return
+        return False
     import torch
 
     from utils.training.agreement import agree
@@ -107,10 +121,12 @@ def join(stage: Stage, run: Run, config: TrainingConfig) -> None:
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    if not torch.distributed.is_initialized():  # Ray Train has done it
+    ours = not torch.distributed.is_initialized()  # Ray Train has done it
+    if ours:
         backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
         torch.distributed.init_process_group(backend, timeout=_PATIENCE)
     agree(run, config, stage.module)
+    return ours
 
 
 def work_as_rank(stage: Stage, module: StageModule, run: Run, config: TrainingConfig) -> int:
@@ -120,6 +136,7 @@ def work_as_rank(stage: Stage, module: StageModule, run: Run, config: TrainingCo
     all, is reported by its name only: the driver starts all ranks again.
     """
     attempt = Path(os.environ[ATTEMPT_VARIABLE])
+    _speak_into(attempt / f"rank-{rank()}.log")
     report = attempt / f"rank-{rank()}.json"
     report.unlink(missing_ok=True)  # of the same rank before Ray retried it
     if threading.current_thread() is not threading.main_thread():
@@ -131,15 +148,22 @@ def work_as_rank(stage: Stage, module: StageModule, run: Run, config: TrainingCo
             counts = work(stage, module, run, config)
             run.stop.check()
     except PosttrainError as error:
-        run.log.error("%s", error)
         said = {"what": redact(error.what), "where": error.where, "mend": error.mend}
         replace_json(report, {"code": error.exit_code, "error": said})
-        return error.exit_code
+        return complain(stage.verb, error)
     except BaseException as error:
         replace_json(report, {"code": 1, "defect": redact(f"{type(error).__name__}: {error}")[:500]})
         raise
     replace_json(report, {"code": 0, "counts": counts if run.leader else None})
     return 0
+
+
+def _speak_into(log: Path) -> None:
+    """Have all that this process says, C++ included, in a log of its own: the driver shows the run's log only."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
 
 
 def _stop_when_asked(run: Run, file: Path) -> None:

@@ -158,6 +158,14 @@ class Meters(TrainerCallback):
         self.busy_s = 0.0
         self.steps = 0
 
+    def carried(self) -> dict[str, Any]:
+        """Return the time and the steps since the last line."""
+        return {"busy_s": self.busy_s, "steps": self.steps}
+
+    def carry_on(self, kept: dict[str, Any]) -> None:
+        """Go on with them."""
+        self.busy_s, self.steps = kept["busy_s"], kept["steps"]
+
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Forget what was before."""
         self._reset()

@@ -52,6 +52,10 @@ def deepspeed_json(keys: DeepSpeedKeys, *, on_cpu: bool) -> dict[str, Any]:
         zero.setdefault("stage", 0)
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"no DeepSpeed configuration: {error}", where=str(path)) from error
+    if zero["stage"] not in (0, 1, 2, 3):
+        raise UserError(
+            f"DeepSpeed has no ZeRO stage {zero['stage']}", where=str(path), mend="set stage to 0, 1, 2 or 3"
+        )
     if own := sorted({"optimizer", "scheduler"} & config.keys()):
         mend = "take it out: learning_rate, betas, weight_decay and scheduler of the run's config say it"
         raise UserError(f"DeepSpeed would have its own {own[0]}", where=str(path), mend=mend)

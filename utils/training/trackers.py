@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Send = Callable[[int, dict[str, float]], None]
 
 _HELD = 1024
-_LAST_S = 5.0
+_LAST_S = 15.0
 """How long the end of a run waits for its trackers."""
 
 
@@ -100,9 +100,12 @@ def _tensorboard(run: Run, config: TrainingConfig) -> tuple[Send, Callable[[], N
 
 def _mlflow(run: Run, config: TrainingConfig) -> tuple[Send, Callable[[], None]]:
     """Log to MLFLOW_TRACKING_URI; without it to files in the run directory, never to `./mlruns`."""
+    files = not os.environ.get("MLFLOW_TRACKING_URI")
+    if files:
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # without it MLflow 3 wants a database
     import mlflow
 
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
+    if files:
         mlflow.set_tracking_uri((run.inner / "mlflow").absolute().as_uri())
     mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", "posttrain"))
     mlflow.start_run(run_name=run_name(run, config))

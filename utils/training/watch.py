@@ -44,15 +44,24 @@ class BadSteps(TrainerCallback):
     the run at once, before its gradient is computed, and a gradient that is not finite ends it after the step.
     """
 
-    def __init__(self, run: Run, trainer: Trainer, row_ids: Sequence[str], losses: Sequence[float] = ()) -> None:
+    def __init__(self, run: Run, trainer: Trainer, row_ids: Sequence[str]) -> None:
         config = run.config
         assert isinstance(config, TrainingConfig)  # noqa: S101  for the type checker
         self.run = run
         self.trainer: Any = trainer
         self.row_ids = row_ids
         self.spike, self.limit = config.spike, config.bad_steps
-        self.losses: deque[float] = deque(losses, maxlen=MEDIAN_OF)
+        self.losses: deque[float] = deque(maxlen=MEDIAN_OF)
         self.in_a_row = 0
+
+    def carried(self) -> dict[str, Any]:
+        """Return what the running median is taken of, and the bad steps in a row."""
+        return {"losses": list(self.losses), "in_a_row": self.in_a_row}
+
+    def carry_on(self, kept: dict[str, Any]) -> None:
+        """Go on with it."""
+        self.losses.extend(kept["losses"])
+        self.in_a_row = kept["in_a_row"]
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Forget the rows of the step before."""
@@ -82,6 +91,8 @@ class BadSteps(TrainerCallback):
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Under DeepSpeed, look at the gradient's norm, which is known after the step only."""
+        if "loss" in kwargs["logs"]:
+            self.trainer._tr_loss.zero_()  # the trainer takes its sum away from itself: NaN would stay for ever
         norm = kwargs["logs"].get("grad_norm", 0.0)
         if self.trainer.is_deepspeed_enabled and not args.fp16 and not math.isfinite(norm):
             self.fail("the gradient was not finite", state.global_step)
@@ -203,9 +214,10 @@ class Watchdog(TrainerCallback):
 class DiskAlarm(TrainerCallback):
     """Before a checkpoint: warn of a disk that is nearly full, and end the run when the checkpoint would not fit."""
 
-    def __init__(self, run: Run, checkpoints: Path) -> None:
+    def __init__(self, run: Run, checkpoints: Path, *, sharded: bool = False) -> None:
         self.run = run
         self.checkpoints = checkpoints
+        self.sharded = sharded
         self._warned = 0.0
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -226,9 +238,14 @@ class DiskAlarm(TrainerCallback):
             self.run.log.warning(said, self.run.path, 100 * usage.used / usage.total, usage.free / 1e9)
 
     def _size(self, model: torch.nn.Module) -> int:
-        """Estimate a checkpoint's bytes: as large as the last; the first from weights and two AdamW moments, fp32."""
+        """Estimate a checkpoint's bytes: as large as the last.
+
+        The first one: the trained weights and two AdamW moments in fp32, under DeepSpeed another copy of the weights;
+        frozen weights beside an adapter are not saved.
+        """
         last = max(self.checkpoints.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime, default=None)
         if last is not None:
             return sum(path.stat().st_size for path in last.rglob("*") if path.is_file())
-        sizes = [(getattr(weight, "ds_numel", weight.numel()), weight.requires_grad) for weight in model.parameters()]
-        return sum(4 * size * (3 if trained else 1) for size, trained in sizes)
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        copies = 4 if self.sharded else 3
+        return sum(4 * copies * getattr(weight, "ds_numel", weight.numel()) for weight in trained)

@@ -115,3 +115,10 @@ def test_turn_that_ends_where_the_model_does_not_stop(tiny_model, tmp_path):
     tokenizer = load_tokenizer(tiny_model)
     tokenizer.chat_template = own
     ChatTemplate(tokenizer).require_mask(ends=[tokenizer.pad_token_id])
+
+
+def test_a_template_file_that_is_no_utf8_is_refused(tmp_path):
+    file = tmp_path / "mine.jinja"
+    file.write_bytes("{# café #}".encode("latin-1"))
+    with pytest.raises(UserError, match=r"mine\.jinja: not a readable chat template"):
+        with_tokens(bytes_only(), str(file))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from utils.data.records import Message
 from utils.errors import UserError
 from utils.models.locate import load_tokenizer
+from utils.models.pieces import Pieces
 from utils.models.templates import ChatTemplate
 from utils.models.tiny import train_tokenizer
 
@@ -141,3 +142,84 @@ def test_tokenizer_without_template_is_refused():
 
 def test_own_template_passes(tiny_model):
     ChatTemplate(load_tokenizer(tiny_model)).require_mask()
+
+
+TURNS = [Message("user", "Hi"), Message("assistant", "Yo"), Message("user", "再见"), Message("assistant", " Bye")]
+HEADED = "{{ '<|im_start|>' + m.role + '\n' + m.content + eos_token + '\n' }}"
+ASKED = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+
+
+def marked(assistant: str, asked: str = ASKED) -> str:
+    """A template that says an assistant's turn like this."""
+    other = "{% for m in messages %}{% if m.role == 'assistant' %}" + assistant + "{% else %}" + HEADED
+    return other + "{% endif %}{% endfor %}" + asked
+
+
+@pytest.mark.parametrize(
+    "assistant",
+    [
+        "{{ '<|im_start|>assistant\n' }}{% generation %}{{ m.content + eos_token }}{% endgeneration %}{{ '\n' }}",
+        "{{ '<|im_start|>assistant\n' }}{% generation %}{{ m.content + eos_token + '\n' }}{% endgeneration %}",
+        "{{ '<|im_start|>assistant' }}{% generation %}{{ '\n' + m.content + eos_token + '\n' }}{% endgeneration %}",
+        "{% generation %}{{ '<|im_start|>assistant\n' + m.content + eos_token + '\n' }}{% endgeneration %}",
+    ],
+    ids=["exact", "line break after", "line break before", "header"],
+)
+def test_markers_as_published_templates_have_them(assistant):
+    """Qwen's and Gemma's have the line break after the end token inside; Qwen 2.5's and SmolLM3's part of the header."""
+    own = template(marked(assistant))
+    own.require_mask()
+    rendered = own.conversation(TURNS)
+    parts = [
+        (by_hand(TURN, "user\nHi", EOS, "\n", TURN, "assistant\n"), 0),
+        (by_hand("Yo", EOS), 1),
+        (by_hand("\n", TURN, "user\n再见", EOS, "\n", TURN, "assistant\n"), 0),
+        (by_hand(" Bye", EOS), 1),
+    ]
+    assert rendered.ids == [token for ids, _ in parts for token in ids]
+    assert rendered.mask == masked(*parts)
+    assert own.prompt(TURNS[:3]) == rendered.ids[: -len(by_hand(" Bye", EOS))]
+    assert own.pair(TURNS[:3], TURNS[3:])[1] == by_hand(" Bye", EOS)
+
+
+SAID = "{% generation %}{{ m.content + eos_token }}{% endgeneration %}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (marked("<bot>" + SAID, asked=""), "generation prompt is not what it puts before an answer"),
+        (marked("<bot>" + SAID), "generation prompt is not what it puts before an answer"),
+        (marked("{% generation %}{{ eos_token }}{% endgeneration %}", asked=""), "not around the answer"),
+        (
+            "{% generation %}{% for m in messages %}{{ m.content }}{% endfor %}{{ eos_token }}{% endgeneration %}",
+            "not around the answer",
+        ),
+        (marked(SAID + "{{ raise_exception('nobody may speak') }}"), "fails: nobody may speak"),
+        (marked(SAID + "{{ m.content + 1 }}"), "fails: TypeError"),
+        (marked(SAID + "{{ 1 / 0 }}"), "fails: ZeroDivisionError"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}" + SAID, "fails: RecursionError"),
+        (SAID + "{% for %}", "fails: "),
+        (SAID + "{{ ''.__class__.__mro__ }}", "fails: "),
+    ],
+)
+def test_a_template_that_cannot_be_trained_through_is_one_clear_error(text, said):
+    with pytest.raises(UserError, match=said):
+        template(text).require_mask()
+
+
+def test_a_tokenizer_that_would_cut_or_pad_does_neither():
+    """A tokenizer.json may say so, and others may switch it on."""
+    chat = [Message("user", "Hi"), Message("assistant", "long " * 9)]
+    cutting = template()
+    cutting.tokenizer.backend_tokenizer.enable_truncation(4)
+    cutting.tokenizer.backend_tokenizer.enable_padding(length=99)
+    assert cutting.conversation(chat) == template().conversation(chat)
+
+
+def test_a_tokenizer_without_offsets_is_refused():
+    class Slow:
+        name_or_path = "old/model"
+
+    with pytest.raises(UserError, match=r"old/model: .*tokenizer.json"):
+        Pieces(Slow())

@@ -36,6 +36,8 @@ try:
     print(json.dumps("agreed"))
 except UserError as error:
     print(json.dumps(str(error)))
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
 """
 
 

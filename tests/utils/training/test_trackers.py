@@ -86,3 +86,21 @@ def test_a_run_is_named_by_model_and_job(run, monkeypatch):
     assert run_name(run, config()) == "tiny r7"
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     assert run_name(run, config()) == "tiny 4711"
+
+
+def test_the_real_trackers_take_the_numbers(run, monkeypatch):
+    """The packages themselves: MLflow has refused its own file store since its third version."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "")
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
+    monkeypatch.setattr(trackers, "_LAST_S", 120.0)
+    opened = open_trackers(run, config("tensorboard", "mlflow"))
+    for tracker in opened:
+        tracker.send(3, {"loss": 0.25, "rewards/margins": 2.0, "stage": "one"})
+        tracker.close()
+    events = EventAccumulator(str(run.inner / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(3, 0.25)]
+    (logged,) = (run.inner / "mlflow").rglob("metrics/rewards.margins")
+    assert logged.read_text().split()[1:3] == ["2.0", "3"]

@@ -3,7 +3,9 @@
 A killed driver, or a broken ssh connection, closes stdin: then, and at SIGTERM, the command gets SIGTERM, and what is
 left of it after the grace SIGKILL. ssh alone would leave the processes of the other machine running.
 
-    node.py SECONDS COMMAND…
+    node.py SECONDS FOLDER COMMAND…
+
+The folder is where the ranks report to the driver. Where it is not seen, the output is not shared (F21).
 """
 
 from __future__ import annotations
@@ -14,12 +16,24 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import psutil
 
+NOT_SHARED = 72
+"""Exit code (EX_OSFILE): this machine does not see the driver's folder."""
+_SEEN_WITHIN_S = 15.0
+"""A network file system may keep saying for some seconds that a new folder is not there."""
 
-def main(grace_s: float, command: list[str]) -> int:
+
+def main(grace_s: float, folder: Path, command: list[str]) -> int:
     """Run the command; return its exit code, 128 + N after signal N."""
+    until = time.monotonic() + _SEEN_WITHIN_S
+    while not folder.is_dir():
+        if time.monotonic() > until:
+            return NOT_SHARED
+        time.sleep(0.2)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
@@ -54,4 +68,4 @@ def _end(child: subprocess.Popen[bytes], ending: threading.Event, grace_s: float
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(float(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-import sys
-import threading
+import socket
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from utils.runs.config import ParallelConfig, Resources
 from utils.runs.stage import ATTEMPT_VARIABLE, PARENT_VARIABLE, run_stage
 from utils.training.config import RayLaunch
 from utils.training.launch import STOP
-from utils.training.launchers.supervisor import LostRanksError, given_up, new_attempt, outcome
+from utils.training.launchers.supervisor import Echo, LostRanksError, given_up, new_attempt, outcome
 
 if TYPE_CHECKING:
     from utils.runs.directory import Run
@@ -42,17 +43,12 @@ def start(module: str, run: Run, launch: RayLaunch) -> dict[str, Any]:
     cluster = ParallelConfig(
         output=run.path, workers=launch.processes, resources=needs, ray_address=launch.address, executor="ray"
     )
-    failure = ""
-    with RayExecutor(cluster, run.stop, run.processes, run.log):
-        ended = threading.Event()
-        watch = threading.Thread(target=_watch, args=(run, folder, ended), daemon=True)
-        watch.start()
-        try:
-            failure = _fit(module, run, launch, folder)
-        finally:
-            ended.set()
-            watch.join()
-    run.stop.install()  # Ray has put its own handlers in
+    os.environ["RAY_TRAIN_ENABLE_PRINT_PATCH"] = "0"  # it takes what dill prints for itself to the log
+    # not in the main thread: there Ray would take Ctrl-C for itself, and end without a checkpoint
+    with RayExecutor(cluster, run.stop, run.processes, run.log), ThreadPoolExecutor(1) as pool:
+        fitted = pool.submit(_fit, module, run, launch, folder)
+        _watch(run, folder, fitted)
+        failure = fitted.result()
     try:
         return outcome(run, folder, launch.processes, [1] if failure else [0])
     except LostRanksError as lost:
@@ -92,20 +88,16 @@ def _fit(module: str, run: Run, launch: RayLaunch, folder: Path) -> str:
     return ""
 
 
-def _watch(run: Run, folder: Path, ended: threading.Event) -> None:
-    """Hand a request to stop on to the ranks, record Ray's processes, and show what rank 0 says."""
-    shown = 0
-    while not ended.wait(_POLL_S):
+def _watch(run: Run, folder: Path, fitted: Future[str]) -> None:
+    """Hand a request to stop on to the ranks, record Ray's processes, and show what rank 0 logs, until all is done."""
+    echo = Echo(run)
+    while not fitted.done():
         if run.stop.requested:
             (folder / STOP).touch()
         run.processes.add_children("ray")
-        log = folder / "rank-0.log"
-        if log.exists() and not run.quiet:
-            with log.open("rb") as stream:
-                stream.seek(shown)
-                new = stream.read()
-            sys.stderr.write(new.decode(errors="replace"))
-            shown += len(new)
+        echo.show()
+        time.sleep(_POLL_S)
+    echo.show()
 
 
 def rank_work(task: dict[str, Any]) -> dict[str, Any]:
@@ -113,21 +105,20 @@ def rank_work(task: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         RuntimeError: this rank ended with an error of ours. Ray must end the others, which wait for it, and starts
-            all again; those see the report and leave at once.
+            all again; those see the report and leave at once. Or this machine does not see the run directory.
 
     """
-    import ray.train
-
     folder = Path(task["attempt"])
+    if not folder.is_dir():
+        raise RuntimeError(f"{folder} is not on {socket.gethostname()}: put output where all machines see it")
     reports = [read_json(path) for path in folder.glob("rank-*.json")]
     if any("error" in report and report["code"] < 128 for report in reports):
         return {}
     os.chdir(task["cwd"])
     os.environ.pop(PARENT_VARIABLE, None)  # the driver follows its parent; ours is Ray
     os.environ[ATTEMPT_VARIABLE] = task["attempt"]
-    log = os.open(folder / f"rank-{os.environ['RANK']}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (1, 2):
-        os.dup2(log, stream)
+    import ray.train
+
     code = run_stage(importlib.import_module(task["module"]).STAGE, ["--config", task["config"]])
     if 0 < code < 128:
         raise RuntimeError(f"rank {os.environ['RANK']} ended with exit code {code}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from utils.errors import InterruptedRunError, PosttrainError, RetryLaterError, StageFailedError, UserError
 from utils.runs.commit import read_json
+from utils.runs.logs import redact
+from utils.training.launchers.node import NOT_SHARED
 
 if TYPE_CHECKING:
     from utils.runs.directory import Run
@@ -27,13 +30,12 @@ _AGAIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What is started on one machine: its name, an argument list, the environment, and where its output goes."""
+    """What is started on one machine; its output goes to `<name>.log` in the attempt's folder."""
 
     name: str
+    host: str
     command: list[str]
     environment: dict[str, str]
-    shown: bool = False
-    """Its output goes to our stderr; otherwise to `<name>.log` in the attempt's folder."""
 
 
 class LostRanksError(Exception):
@@ -59,8 +61,10 @@ def supervise(run: Run, processes: int, restarts: int, nodes: Callable[[Path], l
     """
     for left in range(restarts, -1, -1):
         folder = new_attempt(run)
-        codes = _attempt(run, folder, nodes(folder))
+        started = nodes(folder)
+        codes = _attempt(run, folder, started)
         try:
+            _check_shared(folder, started, codes)
             return outcome(run, folder, processes, codes)
         except LostRanksError as lost:
             if not left:
@@ -87,25 +91,38 @@ def new_attempt(run: Run) -> Path:
 
 def _attempt(run: Run, folder: Path, nodes: list[Node]) -> list[int]:
     """Start the nodes and wait for the end of all; the first that fails, or a signal to us, ends the others."""
-    started = [_start(node, folder) for node in nodes]
+    echo = Echo(run)
+    started: list[subprocess.Popen[bytes]] = []
     try:
+        for node in nodes:
+            started.append(_start(node, folder))
         while any(process.poll() is None for process in started):
             if run.stop.requested or any(process.poll() for process in started):
                 _let_go(started)
             run.processes.add_children("rank")
+            echo.show()
             time.sleep(_POLL_S)
     finally:
         _let_go(started)
-    return [process.wait() for process in started]
+    codes = [process.wait() for process in started]
+    echo.show()
+    return codes
 
 
 def _start(node: Node, folder: Path) -> subprocess.Popen[bytes]:
     """Start a node in a session of its own: Ctrl-C is for us, and a rank would take a second signal as `at once`."""
     with (folder / f"{node.name}.log").open("ab") as log:
-        out = 2 if node.shown else log
-        return subprocess.Popen(
-            node.command, env=node.environment, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True
-        )
+        try:
+            return subprocess.Popen(
+                node.command,
+                env=node.environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise UserError(f"there is no {node.command[0]} here", mend="install OpenSSH's client") from error
 
 
 def _let_go(started: list[subprocess.Popen[bytes]]) -> None:
@@ -113,6 +130,35 @@ def _let_go(started: list[subprocess.Popen[bytes]]) -> None:
     for process in started:
         if process.stdin and not process.stdin.closed:
             process.stdin.close()
+
+
+class Echo:
+    """Shows what rank 0 writes to the run's log. All else that ranks and libraries say stays in their own logs."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._log = run.inner / "log.txt"
+        self._shown = self._log.stat().st_size if self._log.exists() else 0
+
+    def show(self) -> None:
+        """Write the new lines to stderr; under --quiet only warnings and errors."""
+        if not self._log.exists():
+            return
+        with self._log.open("rb") as stream:
+            stream.seek(self._shown)
+            whole, newline, _ = stream.read().rpartition(b"\n")
+        self._shown += len(whole + newline)
+        for line in whole.decode(errors="replace").splitlines(keepends=True) if newline else []:
+            if not self._run.quiet or " INFO " not in line:
+                sys.stderr.write(f"{line.rstrip()}\n")
+
+
+def _check_shared(folder: Path, nodes: list[Node], codes: list[int]) -> None:
+    blind = [node.host for node, code in zip(nodes, codes, strict=True) if code == NOT_SHARED]
+    if blind:
+        what = f"{', '.join(blind[:8])} does not see the run directory"
+        mend = "put output on a file system that all machines share"
+        raise UserError(what, where=str(folder), mend=mend)
 
 
 def outcome(run: Run, folder: Path, processes: int, codes: list[int]) -> dict[str, Any]:
@@ -128,14 +174,28 @@ def outcome(run: Run, folder: Path, processes: int, codes: list[int]) -> dict[st
     if errors:
         raise rebuilt(errors[0])
     if run.stop.requested or all(report.get("code", 0) >= 128 for report in reports.values()):
-        mend = f"posttrain resume {run.path}"
-        raise InterruptedRunError("the ranks have stopped; their checkpoint stays", mend=mend, signum=run.stop.signum)
+        said = reports[0].get("error", {}).get("what", "the ranks have stopped; what was sealed before stays")
+        raise InterruptedRunError(said, mend=f"posttrain resume {run.path}", signum=run.stop.signum)
     lost = [rank for rank, report in reports.items() if "counts" not in report]
     if not lost and not any(codes):
         counts: dict[str, Any] = reports[0]["counts"]
         return counts
-    gone = [f"rank {rank} {reports[rank].get('defect') or 'ended without a word'}" for rank in lost[:8]]
-    raise LostRanksError("; ".join(gone) or f"the launcher ended with {codes}")
+    silent = [rank for rank in lost if not reports[rank]]
+    why = [f"rank {rank} {reports[rank].get('defect', 'stopped')[:160]}" for rank in lost[:8] if reports[rank]]
+    if silent:
+        named = f"rank{'s' if len(silent) > 1 else ''} {', '.join(map(str, silent[:8]))}"
+        why = [f"{named} ended without a word", *why, *last_words(folder)]
+    raise LostRanksError("; ".join(why) or f"the launcher ended with {codes}")
+
+
+def last_words(folder: Path) -> list[str]:
+    """Return the last line in the log of each node that has one: ssh, torchrun or an import that failed."""
+    found = []
+    for log in sorted(folder.glob("node-*.log"))[:8]:
+        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        if said := [line for line in lines if re.search(r"\w", line) and "To enable traceback see" not in line]:
+            found.append(redact(f"{log.stem}: {said[-1][:300]}"))
+    return found
 
 
 def rebuilt(report: dict[str, Any]) -> PosttrainError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import posttrain_root
+from utils.errors import UserError
 from utils.runs.stage import ATTEMPT_VARIABLE, PARENT_VARIABLE
 from utils.training.config import TorchrunLaunch, TrainingConfig
 from utils.training.launch import planned_processes
@@ -24,7 +25,15 @@ _GRACE_S = 120
 
 
 def start(module: str, run: Run, config: TrainingConfig, launch: TorchrunLaunch) -> dict[str, Any]:
-    """Train; return the counts of rank 0."""
+    """Train; return the counts of rank 0.
+
+    Raises:
+        PosttrainError: what a rank reported; ranks were lost more often than `restarts`; the port is taken.
+
+    """
+    if launch.port and not launch.hostfile and not _is_free(launch.port):
+        mend = "leave it out: a free one is found"
+        raise UserError(f"port {launch.port} is taken on this machine", where="launch.port", mend=mend)
     return supervise(
         run,
         planned_processes(config.model_copy(update={"launch": launch})),
@@ -46,14 +55,13 @@ def nodes(module: str, output: Path, launch: TorchrunLaunch, folder: Path) -> li
             *("--nproc-per-node", str(launch.processes)),
             *("--master-addr", hosts[0] if hosts else "127.0.0.1", "--master-port", str(port)),
             *("--max-restarts", "0", "--shutdown-timeout", str(_GRACE_S)),
-            *("--log-dir", str(folder / f"node-{number}"), "--tee", "3", "--local-ranks-filter", "0"),
             *("-m", module, "--config", str((output / "run" / "config.json").absolute())),
         ]
         keeper = Path(__file__).with_name("node.py")
-        command = [sys.executable, "-P", str(keeper), str(_GRACE_S + 10), *torchrun]
+        command = [sys.executable, "-P", str(keeper), str(_GRACE_S + 10), str(folder), *torchrun]
         if hosts:
             command = over_ssh(host, command, environment)
-        started.append(Node(f"node-{number}", command, environment, shown=number == 0))
+        started.append(Node(f"node-{number}", host, command, environment))
     return started
 
 
@@ -77,6 +85,16 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as torchrun does, just after a run on it
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 def _any_port() -> int:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,12 @@ from tests.utils.training.launchers import runs
 
 @pytest.fixture(autouse=True)
 def no_driver_is_left() -> Iterator[None]:
-    """End the drivers of a test that failed; their ranks end with them."""
+    """End the drivers of a test that failed, and their ranks."""
     yield
-    while runs.STARTED:
-        driver = runs.STARTED.pop()
-        if driver.poll() is None:
-            driver.kill()
-            driver.wait()
+    runs.end_drivers()
+
+
+@pytest.fixture
+def made(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:  # noqa: F811
+    """Write configs for two ranks."""
+    return partial(runs.make, tiny_model, tmp_path)

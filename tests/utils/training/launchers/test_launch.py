@@ -104,7 +104,8 @@ def test_what_torchrun_is_told(tmp_path, monkeypatch):
     assert {"GLOO_SOCKET_IFNAME=ib0", "NCCL_SOCKET_IFNAME=ib0", f"POSTTRAIN_ATTEMPT={tmp_path / 'f'}"} <= set(words)
     assert not any(PARENT_VARIABLE in word for word in words)
     assert words[-2:] == ["--config", str(tmp_path / "out" / "run" / "config.json")]
-    assert (one.shown, other.shown) == (True, False)
+    assert (one.host, other.host) == ("a", "b")
+    assert words[words.index("-P") + 2 :][:2] == ["130", str(tmp_path / "f")]  # node.py: patience, folder
     ports = {shlex.split(node.command[-1])[words.index("--master-port") + 1] for node in (one, other)}
     assert len(ports) == 1
     assert rank_environment(tmp_path, None)["PYTHONPATH"].split(os.pathsep)[0] == str(posttrain_root.ROOT)
@@ -171,7 +172,8 @@ def test_a_node_ends_with_its_driver(tmp_path):
     """Whoever holds the other end of stdin goes: the command is asked, then struck, with all its children."""
     stubborn = "import signal,subprocess,sys,time; signal.signal(15, signal.SIG_IGN); "
     stubborn += f"subprocess.Popen(['sleep', '300']); open({str(tmp_path / 'up')!r}, 'w').close(); time.sleep(300)"
-    node = subprocess.Popen([sys.executable, str(NODE), "1", sys.executable, "-c", stubborn], stdin=subprocess.PIPE)
+    command = [sys.executable, str(NODE), "1", str(tmp_path), sys.executable, "-c", stubborn]
+    node = subprocess.Popen(command, stdin=subprocess.PIPE)
     until = time.monotonic() + 60
     while not (tmp_path / "up").exists():
         assert time.monotonic() < until
@@ -183,9 +185,9 @@ def test_a_node_ends_with_its_driver(tmp_path):
     assert not psutil.wait_procs(family, timeout=30)[1]
 
 
-def test_a_node_hands_on_the_exit_code():
+def test_a_node_hands_on_the_exit_code(tmp_path):
     for code in (0, 3):
-        command = [sys.executable, str(NODE), "1", sys.executable, "-c", f"import sys; sys.exit({code})"]
+        command = [sys.executable, str(NODE), "1", str(tmp_path), sys.executable, "-c", f"import sys; sys.exit({code})"]
         node = subprocess.Popen(command, stdin=subprocess.PIPE)
         assert node.wait(timeout=60) == code
 
