@@ -228,7 +228,6 @@ class Reader:
             return {**tokens, "row": members[0], "document": documents[0]}
         return {**tokens, "row": members, "document": documents, "length": [len(row.ids) for row in rows]}
 
-
     def _blank(self) -> dict[str, Any]:
         blank = {"input_ids": np.array([self.pad]), "labels": np.array([IGNORED]), "row": [], "document": PADDING}
         return blank if self.plan.rows is None else {**blank, "document": [PADDING], "length": [1]}

@@ -240,8 +240,9 @@ def _made(card: Card) -> str:
     made = card["made"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     commit = (made["git"] or {}).get("commit", "none")
+    took = f"finished {made['finished']} after {numeral(made['seconds'], digits=0)} s"
     lines = [
-        f"- `{_line(' '.join(made['command']))}`, finished {made['finished']} after {numeral(made['seconds'], digits=0)} s",
+        f"- `{_line(' '.join(made['command']))}`, {took}",
         f"- key {made['key']}, code {made['code']}, commit {commit}, seed {made['seed']}",
         f"- {_line(versions)}",
     ]

@@ -1,4 +1,4 @@
-"""`posttrain sft export`: a finished run becomes a model directory to publish, with its card; and where it is pushed."""
+"""`posttrain sft export`: a finished run becomes a model directory to publish, with its card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from utils.models.locate import folder_of
 from utils.runs.commit import read_json, replace_json, sha256_file
 
 MARKER = "posttrain.json"
-"""Written last, here and where it is pushed: lists every other file with its hash. Without it an export is not whole."""
+"""Written last, here and where it is pushed: every other file with its hash. Without it an export is not whole."""
 
 _FILES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
 

@@ -39,20 +39,22 @@ def _positive(text: str) -> int:
 
 
 def shown(config: SftConfig, count: int) -> Iterator[str]:
-    """Give the first records of the sources in turn, `count` in all: a line that says what becomes of it, then its rows."""
+    """Give the first records of the sources in turn, `count` in all: what becomes of each, then its rows."""
     from postraining_sft.data import drawn
     from utils.models.templates import open_template
 
     template = open_template(config.model, config.template)
-    kept = rows = tokens = trained = number = 0
-    for number, (name, source, record) in enumerate(_dealt(config, count), start=1):
+    records = kept = rows = tokens = trained = 0
+    for name, source, record in _dealt(config, count):
+        records += 1
         decided = drawn(record, source.weight, config, template)
         kept += bool(decided.rows)
         rows += len(decided.rows)
         tokens += sum(len(row.ids) for row in decided.rows)
         trained += sum(sum(row.mask[1:]) for row in decided.rows)
         yield _told(name, record, decided, config, template)
-    yield f"{number} records: {kept} kept as {rows} rows, {tokens:,} tokens, {trained:,} with loss; {number - kept} dropped"
+    sizes = f"{rows} rows, {tokens:,} tokens, {trained:,} with loss"
+    yield f"{records} records: {kept} kept as {sizes}; {records - kept} dropped"
 
 
 def _dealt(config: SftConfig, count: int) -> Iterator[tuple[str, DataSource, Record]]:

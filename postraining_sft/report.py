@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def draw(run: Run, config: SftConfig, manifest: dict[str, Any]) -> None:
     answers = read_lines(run.path / "samples.jsonl")
     sections = [
         Section(Text("What was decided", "取舍"), decided(manifest["counts"])),
-        Section(Text("Data by source", "各来源数据"), sources(run)),
+        Section(Text("Data by source", "各来源数据"), sources(run, [stage.name for stage in config.stages])),
         Section(Text("Loss", "损失"), losses(lines)),
         *([Section(Text("What the model says", "模型的回答"), said(answers))] if answers else []),
         Section(Text("Speed", "速度"), speeds(lines)),
@@ -72,8 +73,9 @@ def decided(counts: dict[str, Any]) -> list[Block]:
     return [Facts(facts, whole=counts["in"]), *([BarList(bars, counts["in"], caption)] if bars else [])]
 
 
-def sources(run: Run) -> list[Block]:
-    """Return rows and tokens of each source, conversations and documents apart."""
+def sources(run: Run, stages: Sequence[str] = ()) -> list[Block]:
+    """Return rows and tokens of each source, conversations and documents apart; stages in their order, eval last."""
+    place = {name: number for number, name in enumerate(["train", *stages])}
     columns = [
         Column(Text("part", "部分")),
         Column(Text("source", "来源")),
@@ -85,7 +87,7 @@ def sources(run: Run) -> list[Block]:
     ]
     rows = [
         [_part(report["unit"]), source, kind, *(counts[key] for key in ("rows", "tokens", "trained"))]
-        for report in run.reports()
+        for report in sorted(run.reports(), key=lambda report: place.get(_part(report["unit"]), len(place)))
         if "per_source" in report
         for source, kinds in report["per_source"].items()
         for kind, counts in kinds.items()
@@ -105,11 +107,11 @@ def losses(lines: list[Line]) -> list[Block]:
     placed = in_a_row(lines)
     several = [key for key in ("loss_sft", "loss_document") if any(key in line for line in lines)]
     shown = [*_series(placed, "loss"), *_series(placed, "eval_loss")]
+    nats = Text("nats", "奈特")
+    blocks: list[Block] = [LineChart(shown, Text("Loss per trained token", "每个训练词元的损失"), STEP, nats)]
     if len(several) > 1:
-        shown += [series for key in several for series in _series(placed, key)]
-    blocks: list[Block] = [
-        LineChart(shown, Text("Loss per trained token", "每个训练词元的损失"), STEP, Text("nats", "奈特"))
-    ]
+        apart = [series for key in several for series in _series(placed, key)]
+        blocks.append(LineChart(apart, Text("Conversations and documents apart", "对话与文档分开"), STEP, nats))
     for key, title in (
         ("lr", Text("Learning rate", "学习率")),
         ("grad_norm", Text("Gradient norm before clipping", "裁剪前梯度范数")),
@@ -146,16 +148,21 @@ def thinned(points: Sequence[Point]) -> list[Point]:
 
 
 def said(answers: list[Line]) -> list[Block]:
-    """Return the answers to each prompt side by side, the first and the last among them."""
+    """Return the answers to each prompt side by side, the first and the last among them; a dash where one is blank."""
     times = list(dict.fromkeys((line.get("stage"), line["step"]) for line in answers))
     last = len(times) - 1
     picked = times if last < ANSWERS else [times[round(number * last / (ANSWERS - 1))] for number in range(ANSWERS)]
-    given = {((line.get("stage"), line["step"]), line["prompt"]): line["answer"] for line in answers}
+    given = {((line.get("stage"), line["step"]), line["prompt"]): legible(line["answer"]) for line in answers}
     heads = [Text(f"step {step}", f"第 {step} 步") if not stage else f"{stage} {step}" for stage, step in picked]
     rows = [
         [prompt, *(given.get((time, prompt), "") for time in picked)] for prompt in dict.fromkeys(p for _, p in given)
     ]
     return [Table([Column(Text("prompt", "提示")), *(Column(head) for head in heads)], rows)]
+
+
+def legible(answer: str) -> str:
+    """Return an answer without empty lines and blanks in a row, which an untrained model makes by the hundred."""
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", answer)).strip() or "–"
 
 
 def speeds(lines: list[Line]) -> list[Block]:

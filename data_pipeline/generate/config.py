@@ -16,7 +16,7 @@ class GenerateConfig(RunConfig):
     model: Path
     """A Hugging Face directory, a finished sft or dpo run, or a PEFT directory with its base."""
     input: Path | list[Path]
-    """Prompts: records in any format (an answer that a row brings along is its reference), a file, a folder or a run."""
+    """Prompts: a file, a folder or a run, in any format. An answer that a row brings along is its reference."""
     format: str | None = None
     """Name of the rows' format, when their keys leave it open."""
     text_field: str | None = None

@@ -62,7 +62,7 @@ def read(config: GenerateConfig) -> Iterator[Asked]:
 
 def _own(raw: RawRow, config: GenerateConfig) -> bool:
     """Whether a row is of our record schema and nothing else is said of it."""
-    return config.format is None and config.text_field is None and raw.row is not None and _OWN <= raw.row.keys()
+    return config.format is None and config.text_field is None and raw.row is not None and raw.row.keys() >= _OWN
 
 
 def _asked(file: InputFile, raw: RawRow, fmt: Format | None, system: str | None) -> Asked:
@@ -86,7 +86,8 @@ def _record(raw: RawRow, fmt: Format | None, source: str) -> Record:
     )
     if not fine:
         raise RowError(f"not messages: role must be one of {', '.join(ROLES)}, content a text")
-    return Record(*(str(raw.row[key]) for key in ("id", "source", "lang")), from_dicts(messages))
+    name, own_source, lang = (str(raw.row[key]) for key in ("id", "source", "lang"))
+    return Record(name, own_source, lang, from_dicts(messages))
 
 
 def _with_system(prompt: Prompt, system: str | None) -> Prompt:

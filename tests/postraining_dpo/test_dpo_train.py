@@ -155,6 +155,22 @@ def test_smoothing_without_effect_is_refused():
         DpoConfig(model="m", output="o", pairs=["p"], label_smoothing=0.1)
 
 
+def test_a_template_with_tokens_of_its_own(made, tmp_path):
+    assert run(made("dolly", template="dolly", max_steps=2)) == 0
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "dolly" / "model")
+    assert "### End" in tokenizer.get_vocab()
+    assert "### Instruction" in tokenizer.chat_template
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "dolly" / "model")
+    assert model.get_input_embeddings().weight.shape[0] == len(tokenizer)
+
+
+@pytest.mark.parametrize("more", [{"peft": {"method": "lora"}}, {"keep_best": True}])
+def test_keys_without_effect_are_refused(made, more):
+    assert run(made("none", **more)) == 2
+
+
 def test_dry_run(made):
     said = dry_run(load_config(STAGE.model(), made("dry")))
     assert (said["pairs"], said["steps"]) == (14, 8)

@@ -10,7 +10,7 @@ import torch
 import transformers
 
 import cli
-from tests.support.tiny import keep_handlers, read_jsonl  # noqa: F401
+from tests.support.tiny import read_jsonl
 from tests.support.use import KNOWN, train
 from tests.utils.models.tokenizers import FAMILIES
 from utils.data.records import Message
@@ -84,7 +84,7 @@ def test_trained_merged_reloaded_and_asked(kind, tmp_path):
     with torch.no_grad():
         apart = plain(input_ids=ids).logits - beside(input_ids=ids).logits
     assert float(apart.abs().max()) < 1e-4
-    new = plain.get_input_embeddings().weight[vocabulary:grown]
-    untrained = load_model(base).get_input_embeddings().weight.mean(dim=0)
+    new = plain.get_input_embeddings().weight.detach()[vocabulary:grown]
+    untrained = load_model(base).get_input_embeddings().weight.detach().mean(dim=0)
     assert float((new - untrained).abs().max(dim=1).values.min()) > 1e-4, "every new token was learned"
     assert answers(merged) == answers(run)

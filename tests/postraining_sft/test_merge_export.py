@@ -18,8 +18,7 @@ import yaml
 import cli
 from postraining_sft.export import MARKER, whole
 from postraining_sft.push import push, shown
-from tests.support.tiny import keep_handlers, tiny_model  # noqa: F401
-from tests.support.use import KNOWN, train, trained  # noqa: F401
+from tests.support.use import KNOWN, train
 from utils.data.records import Message
 from utils.errors import RetryLaterError, UserError
 from utils.models.generate import LocalModel
@@ -48,7 +47,7 @@ print(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
-def lora(tiny_model, tmp_path_factory) -> Path:  # noqa: F811
+def lora(tiny_model, tmp_path_factory) -> Path:
     """A LoRA run with a template that brings tokens of its own."""
     peft = {"method": "lora", "r": 8, "target_modules": "attention"}
     return train(tiny_model, tmp_path_factory.mktemp("lora"), template="dolly", peft=peft, max_steps=6)
@@ -70,7 +69,7 @@ def ask_plainly(folder: Path) -> list:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_merged_logits_are_those_of_the_adapter_beside_its_base(lora, tiny_model, tmp_path, capsys):  # noqa: F811
+def test_merged_logits_are_those_of_the_adapter_beside_its_base(lora, tiny_model, tmp_path, capsys):
     output = tmp_path / "merged"
     assert cli.main(["sft", "merge", str(lora), "--output", str(output), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -93,7 +92,7 @@ def test_merged_logits_are_those_of_the_adapter_beside_its_base(lora, tiny_model
     assert json.loads((sixteen / "config.json").read_text())["dtype"] == "bfloat16"
 
 
-def test_what_cannot_be_merged_is_refused_with_the_reason(trained, tiny_model, tmp_path, capsys):  # noqa: F811
+def test_what_cannot_be_merged_is_refused_with_the_reason(trained, tiny_model, tmp_path, capsys):
     output = ["--output", str(tmp_path / "out")]
     assert cli.main(["sft", "merge", str(trained), *output]) == 2
     assert "all weights were trained" in capsys.readouterr().err
@@ -128,7 +127,7 @@ def test_a_merge_that_computes_something_else_is_an_error(lora, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
-def test_an_export_answers_in_a_process_without_our_code(trained, tmp_path):  # noqa: F811
+def test_an_export_answers_in_a_process_without_our_code(trained, tmp_path):
     output = tmp_path / "export"
     assert cli.main(["sft", "export", str(trained), "--output", str(output), "--license", "apache-2.0"]) == 0
     for (answer, tokens, ended), expected in zip(ask_plainly(output), KNOWN.values(), strict=True):
@@ -149,7 +148,7 @@ def test_an_export_answers_in_a_process_without_our_code(trained, tmp_path):  # 
         assert own.encode() not in path.read_bytes(), f"a path of this machine is in {path.name}"
 
 
-def test_an_export_is_whole_or_made_anew(trained, tmp_path, capsys):  # noqa: F811
+def test_an_export_is_whole_or_made_anew(trained, tmp_path, capsys):
     output = tmp_path / "export"
     asked = ["sft", "export", str(trained), "--output", str(output)]
     assert cli.main(asked) == 0
@@ -200,7 +199,7 @@ def test_a_lora_is_exported_merged_and_its_licences_and_parents_are_told(lora, t
 
 
 @pytest.fixture
-def exported(trained, tmp_path) -> Path:  # noqa: F811
+def exported(trained, tmp_path) -> Path:
     output = tmp_path / "export"
     assert cli.main(["sft", "export", str(trained), "--output", str(output)]) == 0
     return output
@@ -211,7 +210,7 @@ def files_of(folder: Path) -> dict:
 
 
 @pytest.mark.parametrize("scheme", ["file", "memory"])
-def test_push_sends_every_file_and_the_marker_last(exported, trained, tmp_path, monkeypatch, capsys, scheme):  # noqa: F811
+def test_push_sends_every_file_and_the_marker_last(exported, trained, tmp_path, monkeypatch, capsys, scheme):
     url = f"{scheme}://{tmp_path}/pushed"
     fs, root = fsspec.core.url_to_fs(url)
     sent: list[str] = []
@@ -267,7 +266,7 @@ def test_a_place_with_other_things_is_left_alone(exported, tmp_path):
         push(exported, files_of(exported), MARKER, f"file://{there}")
 
 
-def test_secrets_in_a_url_are_never_shown(exported, trained, tmp_path, monkeypatch, capfd):  # noqa: F811
+def test_secrets_in_a_url_are_never_shown(exported, trained, tmp_path, monkeypatch, capfd):
     url = "memory://me:hunter22@host/x?token=s3cr3tvalue#frag"
     assert shown(url) == "memory://host/x"
     from fsspec.implementations.memory import MemoryFileSystem
@@ -286,7 +285,7 @@ def test_secrets_in_a_url_are_never_shown(exported, trained, tmp_path, monkeypat
     ("url", "what"),
     [("somewhere", "no URL"), ("nosuch://b/x", "Protocol not known"), ("memory://", "names no directory")],
 )
-def test_a_wrong_url_is_refused_before_any_work(trained, tmp_path, capsys, url, what):  # noqa: F811
+def test_a_wrong_url_is_refused_before_any_work(trained, tmp_path, capsys, url, what):
     assert cli.main(["sft", "export", str(trained), "--output", str(tmp_path / "e"), "--push", url]) == 2
     assert what in capsys.readouterr().err
     assert not (tmp_path / "e").exists()

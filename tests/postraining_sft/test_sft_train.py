@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,6 +182,110 @@ def test_gradient_that_is_not_finite_stops_and_names_rows(made, tiny_model, tmp_
     ids = pq.read_table(tmp_path / "nan" / "ledger" / "decisions.parquet")["id"].to_pylist()
     assert sum(record_id in log for record_id in ids) == 2
     assert not list((tmp_path / "nan").rglob("checkpoint-*"))
+
+
+def bad_at(monkeypatch, *steps: int) -> None:
+    """Make the loss of some steps NaN."""
+    from utils.training.care import TokenisedRows
+
+    compute = TokenisedRows.compute_loss
+
+    def sometimes_nan(self, *args, **kwargs):
+        loss = compute(self, *args, **kwargs)
+        return loss * float("nan") if self.model.training and self.state.global_step + 1 in steps else loss
+
+    monkeypatch.setattr(TokenisedRows, "compute_loss", sometimes_nan)
+
+
+def test_bad_steps_are_left_out_and_the_next_lines_are_numbers(made, tmp_path, monkeypatch):
+    bad_at(monkeypatch, 4, 5, 7)
+    assert run(made("nan", bad_steps=3)) == 0
+    text = (tmp_path / "nan" / "metrics.jsonl").read_text()
+    assert "NaN" not in text  # which is no JSON
+    losses = {line["step"]: line["loss"] for line in map(json.loads, text.splitlines())}
+    assert {step for step, loss in losses.items() if loss is None} == {4, 5, 7}
+    assert (tmp_path / "nan" / "report.html").exists()
+    bad_at(monkeypatch, 4, 5, 6)
+    assert run(made("end", bad_steps=3)) == 1
+    assert not (tmp_path / "end" / "model").exists()
+
+
+def crash_at(monkeypatch, step: int) -> None:
+    from utils.training.care import WriteMetrics
+
+    finished = WriteMetrics.on_step_end
+
+    def die(self, args, state, control, **more):
+        if state.global_step == step:
+            raise RuntimeError("crash")
+        return finished(self, args, state, control, **more)
+
+    monkeypatch.setattr(WriteMetrics, "on_step_end", die)
+
+
+def test_a_line_of_the_log_that_spans_a_checkpoint_goes_on(made, tmp_path, monkeypatch):
+    keys = {"logging_steps": 4, "gradient_accumulation": 2, "batch_size": 2}
+    assert run(made("straight", **keys)) == 0
+    with monkeypatch.context() as patch:
+        crash_at(patch, 5)
+        assert run(made("crashed", **keys)) == 1
+    assert run(made("crashed", **keys)) == 0
+    assert [line["step"] for line in computed(tmp_path / "straight")] == [4, 8]
+    assert computed(tmp_path / "crashed") == computed(tmp_path / "straight")
+
+
+def test_a_signal_asks_for_no_samples(made, tmp_path, monkeypatch):
+    from utils.training.care import StopAtSignal
+
+    assert run(made("straight", samples=["数到 3"])) == 0
+    ended = StopAtSignal.on_step_end
+
+    def signalled(self, args, state, control, **more):
+        self.run.stop.requested = state.global_step == 5
+        return ended(self, args, state, control, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StopAtSignal, "on_step_end", signalled)
+        assert run(made("struck", samples=["数到 3"])) == 143
+    assert run(made("struck", samples=["数到 3"])) == 0
+    both = [(tmp_path / name / "samples.jsonl").read_text() for name in ("straight", "struck")]
+    assert both[0] == both[1]
+    assert weights(tmp_path / "straight") == weights(tmp_path / "struck")
+
+
+def test_tokens_are_counted_where_the_end_token_pads(made, tiny_model, tmp_path):
+    model = shutil.copytree(tiny_model, tmp_path / "ends")
+    said = json.loads((model / "tokenizer_config.json").read_text())
+    (model / "tokenizer_config.json").write_text(json.dumps({**said, "pad_token": said["eos_token"]}))
+    config = made("pad", model=model, batching="packed", max_steps=None, epochs=1)
+    assert run(config) == 0
+    rows = dry_run(load_config(STAGE.model(), config))
+    assert read_jsonl(tmp_path / "pad" / "metrics.jsonl")[-1]["tokens"] == rows["tokens"]
+
+
+@pytest.mark.parametrize("what", ["weight", "shape", "tokenizer"])
+def test_a_model_that_is_not_whole_is_refused(made, tiny_model, tmp_path, capfd, what):
+    """Transformers would draw weights at random that are not in the files."""
+    from safetensors.torch import load_file, save_file
+
+    model = shutil.copytree(tiny_model, tmp_path / "broken")
+    if what == "tokenizer":
+        for path in model.glob("tokenizer*"):
+            path.unlink()
+    else:
+        tensors = load_file(model / "model.safetensors")
+        name = "model.layers.1.mlp.up_proj.weight"
+        tensors[name] = tensors[name][:-1].contiguous()
+        if what == "weight":
+            del tensors[name]
+        save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+    assert run(made("whole", model=model)) == 2
+    said = {
+        "weight": "weights are not in the files: model.layers.1",
+        "shape": "have another shape",
+        "tokenizer": "no us",
+    }
+    assert said[what] in capfd.readouterr().err.splitlines()[-1]
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:
@@ -380,8 +485,6 @@ def test_deepspeed_resumes_exactly(made, tmp_path, zero):
     ranks(made("straight", **keys), tmp_path)
     config = made("struck", **keys)
     ranks(config, tmp_path)
-    import shutil
-
     out = tmp_path / "struck"  # as a kill between steps 4 and 6 leaves it
     for path in (out / "model", out / "manifest.json", out / "run" / "reports" / "model.json", out / "metrics.jsonl"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()

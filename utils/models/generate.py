@@ -7,6 +7,7 @@ crash came between two, changes nothing in it.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,7 +101,8 @@ class LocalModel:
             max_new_tokens: limit per answer.
             temperature: 0 takes the likeliest token.
             top_p: nucleus.
-            seed: together with a batch's content, sample numbers included, the seed of that batch.
+            seed: together with a batch's content, the seed of that batch; the samples of a prompt, and equal prompts,
+                are counted through, so that two batches of the same question do not give the same answers.
 
         Returns:
             `len(prompts) * samples` answers, those of one prompt side by side.
@@ -108,9 +110,10 @@ class LocalModel:
         """
         asked = [self.template.prompt(prompt) for prompt in prompts for _ in range(samples)]
         answers: dict[int, Answer] = {}
+        draws = _occurrences(asked)
         for rows in length_sorted_batches(asked, self.batch_size):
             batch = [asked[row] for row in rows]
-            drawn_with = batch_seed(seed, [[row % samples, *asked[row]] for row in rows])
+            drawn_with = batch_seed(seed, [[draws[row], *asked[row]] for row in rows])
             ids = self._generate(batch, max_new_tokens, temperature, top_p, drawn_with)
             answers.update(zip(rows, (self._answer(new) for new in ids), strict=True))
         return [answers[row] for row in range(len(asked))]
@@ -252,7 +255,7 @@ def _when(enough: Callable[[], bool]) -> StoppingCriteria:
     from transformers import StoppingCriteria
 
     class Enough(StoppingCriteria):
-        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:  # type: ignore[override]
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
             return torch.full((input_ids.shape[0],), enough(), device=input_ids.device, dtype=torch.bool)
 
     return Enough()
@@ -265,10 +268,20 @@ def length_sorted_batches(rows: Sequence[Sequence[int]], batch_size: int) -> Ite
         yield order[start : start + batch_size]
 
 
+def _occurrences(rows: Sequence[Sequence[int]]) -> list[int]:
+    """Return of each row how often it stood there before."""
+    seen: Counter[tuple[int, ...]] = Counter()
+    found = []
+    for row in map(tuple, rows):
+        found.append(seen[row])
+        seen[row] += 1
+    return found
+
+
 def batch_seed(seed: int, batch: Sequence[Sequence[int]]) -> int:
     """Return the seed of one batch: a hash of the run's seed and the batch's own token ids.
 
-    Sample numbers belong to the content: two batches of the same question must not give the same answers.
+    Before its token ids each row has the number of its draw, from 0.
     """
     content = repr((seed, [list(row) for row in batch])).encode()
     return int.from_bytes(hashlib.blake2b(content, digest_size=7).digest(), "big")

@@ -20,7 +20,7 @@ class Pieces:
     SentencePiece tokenizers put a blank before a text. A piece that goes on after another must not get one, so it is
     tokenised after a character that is taken away again.
 
-    The tokenizer's own library is asked: a call through transformers takes as long again for a short row.
+    The tokenizer's own library is asked: transformers would warn of every row that is longer than the model takes.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:

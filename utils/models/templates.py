@@ -79,8 +79,8 @@ class ChatTemplate:
             ends: tokens at which the model stops, besides the tokenizer's end token.
 
         Raises:
-            UserError: no `{% generation %}` markers, they stand elsewhere than around the answer and the model's own end
-                token, or the template's generation prompt is not what stands before the answer.
+            UserError: no `{% generation %}` markers, or they are not around the answer and the model's own end token,
+                or the template's generation prompt is not what stands before the answer.
 
         """
         from jinja2 import TemplateError

@@ -100,7 +100,7 @@ def with_adapter(model: PreTrainedModel, keys: PeftKeys, *, seed: int, new_token
     _keep_absolute(model)
     set_seed(seed)
     try:
-        return _shows_bias(peft.get_peft_model(model, config))  # type: ignore[arg-type]
+        return _shows_bias(peft.get_peft_model(model, config))
     except ValueError as error:
         raise UserError(str(error).splitlines()[0], where="peft.target_modules", mend=_layers(model)) from error
 
@@ -144,7 +144,7 @@ def load_adapter(model: PreTrainedModel, folder: Path, *, trainable: bool = Fals
 
 def _shows_bias(model: PeftModel) -> PeftModel:
     """Give an output layer with trained rows the `bias` that TRL's fused loss asks for: PEFT's wrapper hides it."""
-    head: Any = model.get_output_embeddings()  # type: ignore[operator]
+    head: Any = model.get_output_embeddings()
     if hasattr(head, "token_adapter"):
         vars(head)["bias"] = head.original_module.bias  # not registered: it belongs to the original
     return model

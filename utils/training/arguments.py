@@ -74,6 +74,17 @@ def training_arguments(config: TrainingConfig, checkpoints: Path, *, evaluate: b
     }
 
 
+def check_best(config: TrainingConfig, heldout: Path | None) -> None:
+    """Refuse `keep_best` without held-out rows: there would be no best one.
+
+    Raises:
+        UserError: naming the key.
+
+    """
+    if config.keep_best and heldout is None:
+        raise UserError("the best checkpoint is found by held-out rows", where="keep_best", mend="name them with eval")
+
+
 def check_precision(config: TrainingConfig) -> None:
     """Refuse what this machine cannot compute.
 

@@ -15,8 +15,8 @@ import pytest
 
 import cli
 from data_pipeline.generate.chat import Interrupts, Talk, _answer, main
-from tests.support.tiny import ROOT, child_environment, tiny_model  # noqa: F401
-from tests.support.use import KNOWN, trained  # noqa: F401
+from tests.support.tiny import ROOT, child_environment
+from tests.support.use import KNOWN
 from utils.data.records import Message
 from utils.errors import UserError
 from utils.models.generate import LocalModel
@@ -67,7 +67,7 @@ def test_the_conversation_is_asked_whole_and_forgets_when_it_is_full(trained):
     assert talk._whole(talk.said) == []
 
 
-def test_a_system_message_that_the_template_refuses(tiny_model, monkeypatch, capsys):  # noqa: F811
+def test_a_system_message_that_the_template_refuses(tiny_model, monkeypatch, capsys):
     more = ["--template", "belle", "--max-new-tokens", "2"]
     assert piped(monkeypatch, "/system be brief\nhi\n", str(tiny_model), *more) == 2
     said = capsys.readouterr()
@@ -94,7 +94,7 @@ class Impatient(io.StringIO):
         return super().write(text)
 
 
-def test_what_was_said_before_ctrl_c_stays_in_the_history(tiny_model, monkeypatch):  # noqa: F811
+def test_what_was_said_before_ctrl_c_stays_in_the_history(tiny_model, monkeypatch):
     talk = Talk(LocalModel(tiny_model), {"max_new_tokens": 60, "temperature": 0, "seed": 1, "top_p": 1.0})
     screen, interrupts = Impatient(), Interrupts()
     monkeypatch.setattr(sys, "stdout", screen)
@@ -118,7 +118,7 @@ def test_control_characters_of_a_model_do_not_reach_the_terminal(trained, monkey
     assert capsys.readouterr().out == "a]0;title\tb\n"
 
 
-def test_a_base_model_without_a_template_is_one_error_that_names_the_option(tiny_model, tmp_path, monkeypatch, capsys):  # noqa: F811
+def test_a_base_model_without_a_template_is_one_error_that_names_the_option(tiny_model, tmp_path, monkeypatch, capsys):
     import shutil
 
     shutil.copytree(tiny_model, tmp_path / "base")
@@ -136,7 +136,7 @@ def test_a_base_model_without_a_template_is_one_error_that_names_the_option(tiny
     ("argv", "what"),
     [(["nowhere"], "no such model directory"), (["--load-in-8bit"], "8-bit weights need a CUDA GPU")],
 )
-def test_wrong_input_is_one_error(tiny_model, monkeypatch, capsys, argv, what):  # noqa: F811
+def test_wrong_input_is_one_error(tiny_model, monkeypatch, capsys, argv, what):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     argv = argv if argv == ["nowhere"] else [str(tiny_model), *argv]
     assert piped(monkeypatch, "hi\n", *argv) == 2

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import cli
-from tests.support.tiny import chats, keep_handlers, read_jsonl, tiny_model, write_jsonl  # noqa: F401
+from tests.support.tiny import chats, read_jsonl, write_jsonl
 from utils.models.generate import LocalModel
 
 pytestmark = pytest.mark.usefixtures("keep_handlers")
@@ -34,7 +34,7 @@ def counts(run: Path) -> dict[str, Any]:
     return json.loads((run / "manifest.json").read_text())["counts"]
 
 
-def test_answers_stand_in_the_files_order(tiny_model, tmp_path):  # noqa: F811
+def test_answers_stand_in_the_files_order(tiny_model, tmp_path):
     source = write_jsonl(tmp_path / "chats.jsonl", chats(20))
     assert generate(tiny_model, source, tmp_path / "run") == 0
     rows = answers(tmp_path / "run")
@@ -59,7 +59,7 @@ def test_answers_stand_in_the_files_order(tiny_model, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("keys", [{}, {"temperature": 1.0, "to": "jsonl", "top_p": 0.9}], ids=["greedy", "sampled"])
-def test_a_crash_changes_nothing(tiny_model, tmp_path, monkeypatch, keys):  # noqa: F811
+def test_a_crash_changes_nothing(tiny_model, tmp_path, monkeypatch, keys):
     source = write_jsonl(tmp_path / "chats.jsonl", chats(40))  # three units of 16
     assert generate(tiny_model, source, tmp_path / "whole", **keys) == 0
     answer, calls = LocalModel.answer, []
@@ -80,7 +80,7 @@ def test_a_crash_changes_nothing(tiny_model, tmp_path, monkeypatch, keys):  # no
     assert counts(tmp_path / "crashed") == counts(tmp_path / "whole")
 
 
-def test_equal_prompts_are_drawn_anew_and_the_seed_decides(tiny_model, tmp_path):  # noqa: F811
+def test_equal_prompts_are_drawn_anew_and_the_seed_decides(tiny_model, tmp_path):
     source = write_jsonl(tmp_path / "p.jsonl", [{"q": "Say anything."}] * 20)
     keys = {"text_field": "q", "temperature": 1.0, "max_new_tokens": 12, "to": "jsonl"}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -90,7 +90,7 @@ def test_equal_prompts_are_drawn_anew_and_the_seed_decides(tiny_model, tmp_path)
     assert len(set(drawn["a"])) == 20
 
 
-def test_formats_folders_and_records(tiny_model, tmp_path):  # noqa: F811
+def test_formats_folders_and_records(tiny_model, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     write_jsonl(folder / "alpaca.jsonl", ALPACA)
@@ -113,7 +113,7 @@ def test_formats_folders_and_records(tiny_model, tmp_path):  # noqa: F811
     assert rows[0]["source"] == "alpaca"
 
 
-def test_what_cannot_be_asked_is_set_aside_with_its_place(tiny_model, tmp_path, capsys):  # noqa: F811
+def test_what_cannot_be_asked_is_set_aside_with_its_place(tiny_model, tmp_path, capsys):
     lines = [
         json.dumps(ALPACA[0]),
         "{broken",
@@ -134,8 +134,8 @@ def test_what_cannot_be_asked_is_set_aside_with_its_place(tiny_model, tmp_path, 
     assert len(answers(tmp_path / "run")) == 2
 
 
-def test_too_long_prompts_are_cut_by_rule(tiny_model, tmp_path):  # noqa: F811
-    talk = [{"role": role, "content": f"{n} " + "很长的话" * 12} for n in range(4) for role in ("user", "assistant")]
+def test_too_long_prompts_are_cut_by_rule(tiny_model, tmp_path):
+    talk = [{"role": role, "content": f"{n} " + "很长的话" * 3} for n in range(4) for role in ("user", "assistant")]
     rows = [
         {"messages": [{"role": "system", "content": "sys"}, *talk, {"role": "user", "content": "最后的问题"}]},
         {"messages": [{"role": "user", "content": "Translate: " + "字" * 3000}]},
@@ -154,7 +154,7 @@ def test_too_long_prompts_are_cut_by_rule(tiny_model, tmp_path):  # noqa: F811
     assert counts(tmp_path / "run")["cut"] == 2
 
 
-def test_a_template_that_refuses_a_row_sets_that_row_aside(tiny_model, tmp_path):  # noqa: F811
+def test_a_template_that_refuses_a_row_sets_that_row_aside(tiny_model, tmp_path):
     rows = [
         {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}]},
         {"messages": [{"role": "user", "content": "q"}]},
@@ -175,7 +175,7 @@ def test_a_template_that_refuses_a_row_sets_that_row_aside(tiny_model, tmp_path)
         ({"max_new_token": 3}, "max_new_tokens"),
     ],
 )
-def test_wrong_keys_are_one_error(tiny_model, tmp_path, monkeypatch, capfd, keys, what):  # noqa: F811
+def test_wrong_keys_are_one_error(tiny_model, tmp_path, monkeypatch, capfd, keys, what):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     source = write_jsonl(tmp_path / "a.jsonl", ALPACA)
     assert generate(tiny_model, source, tmp_path / "run", **keys) == 2
@@ -183,7 +183,7 @@ def test_wrong_keys_are_one_error(tiny_model, tmp_path, monkeypatch, capfd, keys
     assert not list(tmp_path.glob("run/answers*"))
 
 
-def test_an_empty_file_and_a_dry_run(tiny_model, tmp_path, capsys):  # noqa: F811
+def test_an_empty_file_and_a_dry_run(tiny_model, tmp_path, capsys):
     (tmp_path / "empty.jsonl").write_text("")
     assert generate(tiny_model, tmp_path / "empty.jsonl", tmp_path / "run") == 2
     source = write_jsonl(tmp_path / "a.jsonl", [*ALPACA, {"instruction": "", "input": "", "output": ""}])

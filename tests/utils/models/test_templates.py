@@ -166,7 +166,7 @@ def marked(assistant: str, asked: str = ASKED) -> str:
     ids=["exact", "line break after", "line break before", "header"],
 )
 def test_markers_as_published_templates_have_them(assistant):
-    """Qwen's and Gemma's have the line break after the end token inside; Qwen 2.5's and SmolLM3's part of the header."""
+    """Qwen's and Gemma's hold the line break after the end token, Qwen 2.5's and SmolLM3's part of the header."""
     own = template(marked(assistant))
     own.require_mask()
     rendered = own.conversation(TURNS)

@@ -17,6 +17,7 @@ from utils.models.use import Around, around, check_precision, find, stop_tokens,
 
 TEXT = "你好，世界🚀！\nGood morning, 早上好。👩\u200d🚀 end  "
 PROMPT = [Message("user", "什么?")]
+NOTHING = Around()
 
 
 def opened(family: str, template: str) -> ChatTemplate:
@@ -25,7 +26,7 @@ def opened(family: str, template: str) -> ChatTemplate:
     return ChatTemplate(tokenizer, where=family)
 
 
-def streamed(tokenizer, ids, put=Around()):
+def streamed(tokenizer, ids, put=NOTHING):
     said = []
     pieces = _Pieces(SimpleNamespace(tokenizer=tokenizer, around=put), said.append)
     pieces.put(torch.tensor([[1, 2, 3]]))  # the prompt
@@ -167,7 +168,7 @@ def test_an_adapter_is_found_with_its_base(tiny_model, tmp_path):
     assert (place.tokenizer, place.weights, place.adapter) == (tiny_model, tiny_model, tmp_path / "adapter")
     answers = [LocalModel(path).answer([PROMPT], max_new_tokens=4) for path in (tmp_path / "adapter", tiny_model)]
     assert answers[0] == answers[1]  # a fresh LoRA changes nothing
-    with pytest.raises(UserError, match="an adapter is here, and no model of its own.*posttrain sft merge"):
+    with pytest.raises(UserError, match=r"an adapter is here, and no model of its own.*posttrain sft merge"):
         resolve_model(tmp_path / "adapter")
     with pytest.raises(UserError, match="no such model directory"):
         find(tmp_path / "nowhere")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import LlamaForCausalLM
 
 from utils.errors import UserError
 from utils.training import arguments
-from utils.training.arguments import attention_of, check_precision, schedule, uses_liger
+from utils.training.arguments import attention_of, check_best, check_precision, schedule, uses_liger
 from utils.training.config import TrainingConfig
 
 
@@ -70,6 +73,8 @@ def test_precision_that_the_machine_lacks_is_refused(monkeypatch):
 @pytest.mark.parametrize("gpu", [False, True])
 @pytest.mark.parametrize("package", [None, SimpleNamespace()])
 def test_kernels_where_they_are(monkeypatch, gpu, package):
+    monkeypatch.setattr(arguments, "resolve_model", lambda path: path)
+    monkeypatch.setattr(arguments, "causal_class", lambda _: LlamaForCausalLM)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(arguments.importlib.util, "find_spec", lambda _: package)
     there = gpu and package is not None
@@ -81,3 +86,48 @@ def test_kernels_where_they_are(monkeypatch, gpu, package):
     if not there:
         with pytest.raises(UserError, match="flash attention is not there"):
             attention_of(config(attention="flash_attention_2"))
+    else:
+        with pytest.raises(UserError, match="flash attention has no fp32"):
+            attention_of(config(attention="flash_attention_2"))
+
+
+@pytest.fixture
+def described(tmp_path):
+    """A model directory of which only config.json is read."""
+
+    def make(**said):
+        (tmp_path / "model.safetensors").touch()
+        (tmp_path / "config.json").write_text(json.dumps(said))
+        return config().model_copy(update={"model": tmp_path})
+
+    return make
+
+
+def test_attention_that_the_architecture_has(described):
+    bloom = described(model_type="bloom")
+    assert attention_of(bloom) == "eager"
+    with pytest.raises(UserError, match="BloomForCausalLM has no sdpa → set attention: auto, here eager"):
+        attention_of(bloom.model_copy(update={"attention": "sdpa"}))
+    assert attention_of(described(model_type="llama")) == "sdpa"
+
+
+@pytest.mark.parametrize("said", [
+    {"model_type": "t5"}, {}, {"model_type": "mine", "auto_map": {"AutoConfig": "evil.Config"}},
+])  # fmt: skip
+def test_what_is_no_causal_model_or_brings_code_is_refused(described, tmp_path, said):
+    (tmp_path / "evil.py").write_text("raise SystemExit('code of the model was run')")
+    with pytest.raises(UserError, match="no causal language model"):
+        attention_of(described(**said))
+
+
+def test_the_best_needs_held_out_rows():
+    with pytest.raises(UserError, match="name them with eval"):
+        check_best(config(keep_best=True), None)
+    check_best(config(keep_best=True), Path("held"))
+    check_best(config(), None)
+
+
+def test_files_of_the_user_decide_what_is_trained():
+    assert config(template="alpaca").files() == []
+    own = config(template="mine.jinja", deepspeed={"config": "z.json"})
+    assert own.files() == [Path("mine.jinja"), Path("z.json")]

@@ -22,6 +22,13 @@ def test_metrics_after_the_resumed_step_go(tmp_path):
     assert path.read_text() == ""
 
 
+def test_a_line_cut_in_a_character_is_dropped(tmp_path):
+    path = tmp_path / "samples.jsonl"
+    path.write_bytes('{"step": 1, "answer": "好"}\n{"step": 1, "answer": "好'.encode()[:-1])
+    keep_steps(path, 3)
+    assert path.read_text(encoding="utf-8") == '{"step": 1, "answer": "好"}\n'
+
+
 def test_collator_hands_on_row_numbers():
     collate = with_rows(lambda examples: {"n": len(examples)})
     batch = collate([{"row": 4}, {"row": 2}])

@@ -10,14 +10,14 @@ import pytest
 from utils.errors import UserError
 from utils.training.checkpoints import discard_newer, flaw, keep_newest, missing_parts, newest_complete, point, seal
 
-FILES = ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
+FILES = ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "care/rank-0.json"]
 
 
 @pytest.fixture
 def folder(tmp_path):
     for step in (2, 10, 9):
         checkpoint = tmp_path / f"checkpoint-{step}"
-        checkpoint.mkdir()
+        (checkpoint / "care").mkdir(parents=True)
         for name in FILES:
             (checkpoint / name).write_text(f"{name} {step}")
         seal(checkpoint, step=step, world_size=1)
@@ -53,6 +53,9 @@ def test_an_added_file_is_a_flaw(folder):
 def test_a_cut_seal_is_a_flaw(folder):
     (folder / "checkpoint-10" / "complete.json").write_text('{"step": 1')
     assert flaw(folder / "checkpoint-10") == "complete.json is cut short"
+    for text in ("[]", "{}", '"x"', '{"files": {}}'):
+        (folder / "checkpoint-10" / "complete.json").write_text(text)
+        assert flaw(folder / "checkpoint-10") == "complete.json has changed"
 
 
 def test_nothing_complete(folder):
@@ -97,7 +100,9 @@ def test_every_ranks_part_is_counted(tmp_path, zero):
         parts = [f"zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in (0, 1)]
         whole = ["mp_rank_00_model_states.pt"]
         parts += [f"zero_pp_rank_{rank}_mp_rank_00_model_states.pt" for rank in (0, 1)] if zero == 3 else whole
-    files = [*(tmp_path / f"rng_state_{rank}.pth" for rank in (0, 1)), *(states / name for name in parts)]
+    (tmp_path / "care").mkdir()
+    files = [tmp_path / name for rank in (0, 1) for name in (f"rng_state_{rank}.pth", f"care/rank-{rank}.json")]
+    files += [states / name for name in parts]
     for path in files:
         path.write_bytes(b"x")
     assert missing_parts(tmp_path, 2, zero) == []

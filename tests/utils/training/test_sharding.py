@@ -60,6 +60,9 @@ def test_a_file_of_ones_own(tmp_path):
         path.write_text(text)
         with pytest.raises(UserError, match="no DeepSpeed configuration"):
             stage_of(config)
+    path.write_text(json.dumps({"zero_optimization": {"stage": 7}}))
+    with pytest.raises(UserError, match="no ZeRO stage 7"):
+        stage_of(config)
     path.write_text(json.dumps({"optimizer": {"type": "Adam"}}))
     with pytest.raises(UserError, match="would have its own optimizer"):
         stage_of(config)

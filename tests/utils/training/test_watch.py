@@ -22,7 +22,9 @@ ARGS = SimpleNamespace(fp16=False)
 
 def watching(**keys) -> BadSteps:
     config = TrainingConfig(output="o", model="m", learning_rate=1, **keys)
-    trainer = SimpleNamespace(step_rows=[torch.tensor([2, 0])], step_loss=None, is_deepspeed_enabled=False)
+    trainer = SimpleNamespace(
+        _tr_loss=torch.tensor(0.0), step_rows=[torch.tensor([2, 0])], step_loss=None, is_deepspeed_enabled=False
+    )
     return BadSteps(SimpleNamespace(config=config, log=logging.getLogger("test")), trainer, ["a", "b", "c"])
 
 
@@ -87,6 +89,35 @@ def test_every_gradient_is_looked_at():
     assert finite_gradients(model)
     model.bias.grad[0] = float("nan")
     assert not finite_gradients(model)
+
+
+def test_what_a_checkpoint_keeps_goes_on():
+    watch, again = watching(spike=3.0, bad_steps=2), watching(spike=3.0, bad_steps=2)
+    for _ in range(MEDIAN_FROM):
+        step(watch, 2.0)
+    step(watch, 7.0)
+    again.carry_on(watch.carried())
+    with pytest.raises(StageFailedError, match="the loss is 8"):
+        step(again, 8.0)
+
+
+def test_a_loss_that_was_not_finite_does_not_stay_in_the_next_lines():
+    watch = watching(bad_steps=3)
+    watch.trainer._tr_loss -= float("nan")
+    watch.on_log(ARGS, SimpleNamespace(global_step=1), None, logs={"eval_loss": 1.0})
+    assert watch.trainer._tr_loss.isnan()  # of the line that is still to come
+    watch.on_log(ARGS, SimpleNamespace(global_step=1), None, logs={"loss": float("nan")})
+    assert watch.trainer._tr_loss == 0
+
+
+def test_a_first_adapter_checkpoint_needs_no_room_for_frozen_weights(alarm, monkeypatch):
+    model = torch.nn.Linear(1000, 1)
+    model.weight.requires_grad = False
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1000, 0, 12))  # the bias and two moments
+    alarm.on_step_end(ARGS, None, SimpleNamespace(should_save=True), model=model)
+    alarm.sharded = True
+    with pytest.raises(RetryLaterError):
+        alarm.on_step_end(ARGS, None, SimpleNamespace(should_save=True), model=model)
 
 
 HANGS = """

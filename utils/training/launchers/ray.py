@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,13 @@ def start(module: str, run: Run, launch: RayLaunch) -> dict[str, Any]:
         output=run.path, workers=launch.processes, resources=needs, ray_address=launch.address, executor="ray"
     )
     os.environ["RAY_TRAIN_ENABLE_PRINT_PATCH"] = "0"  # it takes what dill prints for itself to the log
-    # not in the main thread: there Ray would take Ctrl-C for itself, and end without a checkpoint
-    with RayExecutor(cluster, run.stop, run.processes, run.log), ThreadPoolExecutor(1) as pool:
+    # Ray prints its own messages to stdout, which is for data; and in the main thread it would take Ctrl-C for itself
+    with (
+        (folder / "ray.log").open("a", encoding="utf-8") as said,
+        redirect_stdout(said),
+        RayExecutor(cluster, run.stop, run.processes, run.log),
+        ThreadPoolExecutor(1) as pool,
+    ):
         fitted = pool.submit(_fit, module, run, launch, folder)
         _watch(run, folder, fitted)
         failure = fitted.result()

@@ -40,9 +40,11 @@ def make(tiny_model: Path, folder: Path, name: str, *, launch: dict[str, Any] | 
 def start(config: Path, environment: dict[str, str] | None = None) -> subprocess.Popen:
     """Start the driver; what it says goes to `<config>.err`."""
     variables = child_environment() | {"OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"} | (environment or {})
-    with config.with_suffix(".err").open("ab") as log:
+    with config.with_suffix(".err").open("ab") as log, config.with_suffix(".out").open("ab") as out:
         command = [sys.executable, "-P", str(ROOT / "posttrain.py"), "sft", "--config", str(config)]
-        STARTED.append(subprocess.Popen(command, env=variables, cwd=config.parent, stderr=log, start_new_session=True))
+        STARTED.append(
+            subprocess.Popen(command, env=variables, cwd=config.parent, stdout=out, stderr=log, start_new_session=True)
+        )
     return STARTED[-1]
 
 
@@ -51,6 +53,7 @@ def finish(driver: subprocess.Popen, config: Path, code: int = 0) -> str:
     ended = driver.wait(timeout=400)
     said = config.with_suffix(".err").read_text()
     assert ended == code, said[-3000:]
+    assert not config.with_suffix(".out").read_text()  # stdout is for --json
     assert not left(config.with_suffix(""))
     return said
 

@@ -73,7 +73,8 @@ def test_rank_driver_and_checkpoints_are_lost_one_after_another(made, tmp_path, 
     wait_for(driver, config, step=max(9, sealed(config)[-1] + 1), attempt=2 if kind == "torchrun" else 1)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
-    assert not left(out)  # nobody tells them; node.py, or Ray, sees that the driver is gone
+    # nobody tells them; node.py, or Ray, sees that the driver is gone. Ray's own agents take a minute to give up
+    assert not left(out, patience_s=60 if kind == "torchrun" else 240)
 
     *_, middle, newest = sealed(config)
     next(checkpoint(config, newest).rglob("*.safetensors")).unlink()
