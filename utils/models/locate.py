@@ -111,8 +111,7 @@ def load_model(path: Path, **kwargs: Any) -> PreTrainedModel:
         raise UserError(f"config.json is not usable: {_first_line(error)}", where=str(path)) from error
     kwargs.setdefault("dtype", "float32")
     try:
-        model: PreTrainedModel
-        model, loaded = AutoModelForCausalLM.from_pretrained(
+        both: Any = AutoModelForCausalLM.from_pretrained(
             path, trust_remote_code=False, local_files_only=True, use_safetensors=True, output_loading_info=True,
             ignore_mismatched_sizes=True, **kwargs
         )  # fmt: skip
@@ -120,7 +119,8 @@ def load_model(path: Path, **kwargs: Any) -> PreTrainedModel:
         raise UserError(
             f"the weights are damaged: {_first_line(error)}", where=str(path), mend="copy the model anew"
         ) from error
-    _require_all(loaded, path)
+    model: PreTrainedModel = both[0]
+    _require_all(both[1], path)
     return model
 
 
