@@ -29,7 +29,7 @@ from utils.training.launch import world_size
 from utils.training.meters import Flops, Meters, row_sums
 from utils.training.sharding import stage_of
 from utils.training.trackers import Tracker, open_trackers
-from utils.training.watch import BadSteps, DiskAlarm, Watchdog, anywhere, over_ranks
+from utils.training.watch import BadSteps, DiskAlarm, Watchdog, anywhere, full_disk_told, over_ranks
 
 ROW = "row"
 NAMES = {"learning_rate": "lr", "num_input_tokens_seen": "tokens"}
@@ -196,6 +196,7 @@ def train_with_care(
         for tracker in trackers:
             during.callback(tracker.close)
         during.enter_context(hardware.sampled(run))
+        during.enter_context(full_disk_told(run.path))
         if config.hang_s is not None:
             watchdog = Watchdog(run, config.hang_s)
             trainer.add_callback(watchdog)

@@ -126,7 +126,8 @@ def state_bytes(
     Args:
         frozen: weights that are not trained (LoRA's base model).
         trained: weights that are.
-        zero: DeepSpeed's stage; None without DeepSpeed, where weights stay fp32 and autocast makes 16-bit copies.
+        zero: DeepSpeed's stage; None without DeepSpeed, where trained weights stay fp32, autocast makes 16-bit copies of
+            them, and frozen ones are loaded in 16 bits.
         processes: over how many GPUs is sharded.
         offload: `none`, `optimizer` or `all`.
         largest: weights of the largest tensor, whole on each GPU under stage 3.
@@ -134,9 +135,9 @@ def state_bytes(
 
     """
     if zero is None:
-        copies = 2 * (frozen + trained) if mixed else 0
+        copies = 2 * trained if mixed else 0
         buckets = 4 * trained if processes > 1 else 0  # DDP's own copy of the gradients
-        weights, gradients = 4.0 * (frozen + trained) + copies, 4.0 * trained + buckets
+        weights, gradients = (2.0 if mixed else 4.0) * frozen + 4.0 * trained + copies, 4.0 * trained + buckets
         return {"weights": weights, "gradients": gradients, "optimizer": 8 * trained, "host": 0}
     each = 2 if mixed else 4
     weights = each * (frozen + trained) / (processes if zero == 3 else 1)

@@ -11,7 +11,8 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,23 @@ class Watchdog(TrainerCallback):
         self._beat = time.monotonic()
 
     on_train_begin = on_substep_end = on_step_end = on_prediction_step = on_evaluate = on_save = on_log = beat
+
+
+@contextmanager
+def full_disk_told(where: Path) -> Iterator[None]:
+    """Say that the disk is full where torch.save only says that it wrote less than it wanted (F4).
+
+    Raises:
+        RetryLaterError: that, on a disk with nothing left.
+
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "inline_container" in str(error) and shutil.disk_usage(where).free < 1 << 20:
+            mend = "free space, same command"
+            raise RetryLaterError("no space left on the device", where=str(where), mend=mend) from error
+        raise
 
 
 class DiskAlarm(TrainerCallback):

@@ -148,3 +148,11 @@ def test_what_a_dry_run_says(tiny_model):
     assert parts["total"] == said["by_zero_stage_gib"]["3"]
     assert list(said["by_zero_stage_gib"]) == ["0", "1", "2", "3"]
     assert parts["logits"] == round(4 * 256 * 400 * 10 / GIB, 3)
+
+
+def test_frozen_weights_take_two_bytes():
+    """LoRA on 7B without DeepSpeed: 2 bytes of each frozen weight, 4 + 2 of each trained one."""
+    found = state_bytes(7_000, 40, zero=None, processes=1, offload="none", largest=0, mixed=True)
+    assert found == {"weights": 2 * 7_000 + 6 * 40, "gradients": 4 * 40, "optimizer": 8 * 40, "host": 0}
+    whole = state_bytes(7_000, 40, zero=None, processes=1, offload="none", largest=0, mixed=False)
+    assert whole["weights"] == 4 * 7_040

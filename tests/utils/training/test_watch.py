@@ -15,7 +15,7 @@ import torch
 from tests.support.tiny import child_environment
 from utils.errors import RetryLaterError, StageFailedError
 from utils.training.config import TrainingConfig
-from utils.training.watch import MEDIAN_FROM, BadSteps, DiskAlarm, finite_gradients
+from utils.training.watch import MEDIAN_FROM, BadSteps, DiskAlarm, finite_gradients, full_disk_told
 
 ARGS = SimpleNamespace(fp16=False)
 
@@ -118,6 +118,17 @@ def test_a_first_adapter_checkpoint_needs_no_room_for_frozen_weights(alarm, monk
     alarm.sharded = True
     with pytest.raises(RetryLaterError):
         alarm.on_step_end(ARGS, None, SimpleNamespace(should_save=True), model=model)
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_checkpoint(tmp_path, monkeypatch):
+    """What torch.save said on a full tmpfs."""
+    said = "[enforce fail at inline_container.cc:672] . unexpected pos 292480 vs 292368"
+    for free, kind in ((4096, RetryLaterError), (1 << 30, RuntimeError)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: Usage(1 << 40, 0, free))
+        with pytest.raises(kind), full_disk_told(tmp_path):
+            raise RuntimeError(said)
+    with pytest.raises(RuntimeError, match="another"), full_disk_told(tmp_path):
+        raise RuntimeError("another")
 
 
 HANGS = """

@@ -24,6 +24,7 @@ def test_zero_3_by_ray_and_zero_2_by_torchrun(made, tmp_path):
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     "more", [{}, {"peft": {"method": "lora"}}, {"batching": "packed"}], ids=["full", "lora", "packed"]
 )

@@ -64,6 +64,7 @@ def resumed_in_mid_epoch(run: Path) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.deepspeed
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(("kind", "more"), CASES.values(), ids=CASES)
 def test_rank_driver_and_checkpoints_are_lost_one_after_another(made, tmp_path, kind, more):
     config, out = made("struck", launch={"kind": kind, "restarts": 1}, **more), tmp_path / "struck"
