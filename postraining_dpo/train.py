@@ -35,14 +35,11 @@ def check(config: DpoConfig) -> None:
         UserError: naming the key.
 
     """
-    from utils.training.arguments import attention_of, check_best, check_precision, schedule
+    from utils.training.arguments import check_keys
 
     if config.peft:
         raise UserError("DPO trains all weights only", where="peft", mend="leave peft out")
-    check_best(config, config.eval)
-    check_precision(config)
-    schedule(config)
-    attention_of(config)
+    check_keys(config, config.eval)
 
 
 def dry_run(config: DpoConfig) -> dict[str, Any]:

@@ -42,12 +42,9 @@ def check(config: SftConfig) -> None:
         UserError: naming the key.
 
     """
-    from utils.training.arguments import attention_of, check_best, check_precision, schedule
+    from utils.training.arguments import check_keys
 
-    check_best(config, config.eval)
-    check_precision(config)
-    schedule(config)
-    attention_of(config)
+    check_keys(config, config.eval)
     if config.peft:
         from utils.training.adapters import peft_config
 

@@ -10,7 +10,7 @@ from typing import Any
 from utils.errors import UserError
 from utils.models.locate import resolve_model, work_offline
 from utils.training.config import TrainingConfig
-from utils.training.launch import world_size
+from utils.training.launch import ranks_are_here, world_size
 
 
 def training_arguments(config: TrainingConfig, checkpoints: Path, *, evaluate: bool = False) -> dict[str, Any]:
@@ -83,6 +83,20 @@ def check_best(config: TrainingConfig, heldout: Path | None) -> None:
     """
     if config.keep_best and heldout is None:
         raise UserError("the best checkpoint is found by held-out rows", where="keep_best", mend="name them with eval")
+
+
+def check_keys(config: TrainingConfig, heldout: Path | None) -> None:
+    """Refuse keys that do not go together, and, where the ranks will run here, what this machine cannot do.
+
+    Raises:
+        UserError: naming the key.
+
+    """
+    check_best(config, heldout)
+    schedule(config)
+    if ranks_are_here(config):  # elsewhere, each rank looks for itself
+        check_precision(config)
+        attention_of(config)
 
 
 def check_precision(config: TrainingConfig) -> None:

@@ -126,8 +126,8 @@ def state_bytes(
     Args:
         frozen: weights that are not trained (LoRA's base model).
         trained: weights that are.
-        zero: DeepSpeed's stage; None without DeepSpeed, where trained weights stay fp32, autocast makes 16-bit copies of
-            them, and frozen ones are loaded in 16 bits.
+        zero: DeepSpeed's stage; None without DeepSpeed, where trained weights stay fp32 with 16-bit copies by
+            autocast, and frozen ones are loaded in 16 bits.
         processes: over how many GPUs is sharded.
         offload: `none`, `optimizer` or `all`.
         largest: weights of the largest tensor, whole on each GPU under stage 3.

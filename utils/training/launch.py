@@ -44,6 +44,12 @@ def rank() -> int:
     return int(os.environ.get("RANK") or 0)
 
 
+def ranks_are_here(config: TrainingConfig) -> bool:
+    """Whether this machine trains: a login node or the head of a cluster may lack the GPUs of those that do."""
+    launch = config.launch
+    return "RANK" in os.environ or launch.kind == "local" or (launch.kind == "torchrun" and not launch.hostfile)
+
+
 def planned_processes(config: TrainingConfig) -> int:
     """Count the processes that train or will train: those that run already, else those that the config asks for."""
     return world_size() if "WORLD_SIZE" in os.environ else _asked(config)

@@ -13,7 +13,7 @@ from transformers import LlamaForCausalLM
 
 from utils.errors import UserError
 from utils.training import arguments
-from utils.training.arguments import attention_of, check_best, check_precision, schedule, uses_liger
+from utils.training.arguments import attention_of, check_best, check_keys, check_precision, schedule, uses_liger
 from utils.training.config import TrainingConfig
 
 
@@ -131,3 +131,15 @@ def test_files_of_the_user_decide_what_is_trained():
     assert config(template="alpaca").files() == []
     own = config(template="mine.jinja", deepspeed={"config": "z.json"})
     assert own.files() == [Path("mine.jinja"), Path("z.json")]
+
+
+def test_a_machine_that_does_not_train_is_not_asked(monkeypatch, tmp_path):
+    """A login node has no GPU: a dry run for Slurm or other hosts is no error there."""
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (tmp_path / "hosts").write_text("a slots=1\n")
+    for launch in ({"kind": "slurm"}, {"kind": "ray"}, {"kind": "torchrun", "hostfile": str(tmp_path / "hosts")}):
+        check_keys(config(precision="fp16", launch=launch), None)
+    for launch in ({"kind": "local"}, {"kind": "torchrun"}):
+        with pytest.raises(UserError, match="needs a GPU"):
+            check_keys(config(precision="fp16", launch=launch), None)
