@@ -80,7 +80,8 @@ def train(run: Run, config: DpoConfig, template: ChatTemplate, rows: DpoRows, he
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
     from utils.training.arguments import attention_of, training_arguments
-    from utils.training.care import careful, publish_model, train_with_care, with_rows
+    from utils.training.care import publish_model, train_with_care
+    from utils.training.rows import careful, with_rows
     from utils.training.sharding import whole_weights
 
     args = DPOConfig(

@@ -12,7 +12,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from utils.data.records import Message
 from utils.models.templates import ChatTemplate
 from utils.runs.directory import Run
-from utils.training.care import keep_steps
+from utils.training.metrics import keep_steps
 
 TOKENS = 96
 """Longest answer."""

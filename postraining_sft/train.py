@@ -161,8 +161,8 @@ def make_trainer(
     from postraining_sft.losses import losses_apart
     from postraining_sft.packing import require_packing
     from utils.training.arguments import attention_of, training_arguments
-    from utils.training.care import careful
     from utils.training.meters import flops_of
+    from utils.training.rows import careful
 
     config = training.config
     args = SFTConfig(

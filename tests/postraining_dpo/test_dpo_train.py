@@ -95,7 +95,7 @@ def test_trls_margin_is_ours(made, tiny_model, tmp_path, more):
 
 def test_a_crash_in_the_middle_of_an_epoch_changes_nothing(made, tmp_path, monkeypatch):
     assert run(made("straight")) == 0
-    from utils.training.care import WriteMetrics
+    from utils.training.metrics import WriteMetrics
 
     log = WriteMetrics.on_log
 

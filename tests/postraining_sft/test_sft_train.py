@@ -186,7 +186,7 @@ def test_gradient_that_is_not_finite_stops_and_names_rows(made, tiny_model, tmp_
 
 def bad_at(monkeypatch, *steps: int) -> None:
     """Make the loss of some steps NaN."""
-    from utils.training.care import TokenisedRows
+    from utils.training.rows import TokenisedRows
 
     compute = TokenisedRows.compute_loss
 
@@ -211,7 +211,7 @@ def test_bad_steps_are_left_out_and_the_next_lines_are_numbers(made, tmp_path, m
 
 
 def crash_at(monkeypatch, step: int) -> None:
-    from utils.training.care import WriteMetrics
+    from utils.training.metrics import WriteMetrics
 
     finished = WriteMetrics.on_step_end
 
@@ -395,7 +395,7 @@ def test_training_goes_on_in_training_mode_after_an_evaluation(made, tmp_path, m
 def test_an_adapter_is_trained_and_resumed(made, tiny_model, tmp_path, monkeypatch):
     keys = {"peft": {"method": "lora", "r": 4, "dropout": 0.1, "target_modules": "attention"}}
     assert run(made("straight", **keys)) == 0
-    from utils.training.care import WriteMetrics
+    from utils.training.metrics import WriteMetrics
 
     log = WriteMetrics.on_log
 

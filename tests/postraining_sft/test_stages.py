@@ -91,7 +91,7 @@ def test_two_stages_whole_and_crashed(made, tmp_path, monkeypatch):
     assert "two: loss" in page
     assert dry_run(load_config(STAGE.model(), tmp_path / "straight.yaml"))["steps"] == 7
 
-    from utils.training.care import WriteMetrics
+    from utils.training.metrics import WriteMetrics
 
     log, struck = WriteMetrics.on_log, []
 

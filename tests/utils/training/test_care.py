@@ -6,10 +6,11 @@ import json
 
 import torch
 
-from utils.training.care import keep_steps, with_rows
 from utils.training.config import TrainingConfig
 from utils.training.decisions import Decision, count
 from utils.training.launch import rows_per_step, steps
+from utils.training.metrics import keep_steps
+from utils.training.rows import with_rows
 
 
 def test_metrics_after_the_resumed_step_go(tmp_path):
