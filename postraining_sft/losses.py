@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
 import torch
 
 from postraining_sft.batching import CONVERSATION, DOCUMENT, IGNORED, PADDING
@@ -79,23 +80,10 @@ class LossesApart:
         """Compute the loss as TRL does, and keep count."""
         inputs = dict(inputs)
         kinds = inputs.pop("document")
-        lines = self._lines_of_its_own(len(kinds))
-        weigher = _Weigher(model, kinds, self.document_weight if self.model.training else 1.0, lines)  # type: ignore[attr-defined]
+        weigher = _Weigher(model, kinds, self.document_weight if self.model.training else 1.0)  # type: ignore[attr-defined]
         loss = super().compute_loss(weigher, inputs, *args, **kwargs)  # type: ignore[misc]
-        self._count(weigher.sums, kinds[:lines])
+        self._count(weigher.sums, kinds)
         return loss
-
-    def _lines_of_its_own(self, lines: int) -> int:
-        """Count the lines of this rank's batch that are no repetition.
-
-        Accelerate fills up the last round of an evaluation with rows of the first, so that no rank waits.
-        """
-        trainer: Any = self
-        state, ranks = trainer.accelerator.gradient_state, trainer.accelerator.num_processes
-        if trainer.model.training or ranks == 1 or not state.end_of_dataloader or state.remainder <= 0:
-            return lines
-        before = trainer.accelerator.process_index * trainer.args.eval_batch_size
-        return int(min(max(state.remainder - before, 0), lines))
 
     def carried(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of the line of the log that is being made."""
@@ -140,6 +128,8 @@ def _lines(sums: list[list[float]], prefix: str) -> dict[str, float]:
     for name, (loss, count) in zip(KINDS, sums, strict=False):
         if count:
             lines |= {f"{prefix}loss_{name}": loss / count, f"{prefix}trained_{name}": int(count)}
+    if prefix and "eval_loss_document" in lines:
+        lines["eval_perplexity_document"] = float(np.exp(lines["eval_loss_document"]))
     padding, places = sums[-1]
     return {**lines, f"{prefix}padding": padding / places}
 
@@ -153,10 +143,9 @@ def _weighed(sums: list[list[float]], document_weight: float) -> float:
 class _Weigher:
     """Stands for a model: its outputs' log-probabilities are summed by kind and weighed."""
 
-    def __init__(self, model: Any, kinds: torch.Tensor, document_weight: float, lines: int) -> None:
+    def __init__(self, model: Any, kinds: torch.Tensor, document_weight: float) -> None:
         self.model = model
         self.kinds = kinds
-        self.lines = lines
         self.document_weight = document_weight
         self.sums = torch.zeros(len(KINDS), 2, dtype=torch.float64, device=kinds.device)
 
@@ -165,8 +154,7 @@ class _Weigher:
         log_probs = getattr(outputs, "log_probs", None)
         if log_probs is not None:
             kinds = _targets(self.kinds, log_probs.shape[1])
-            first = slice(self.lines)
-            self.sums = sums_by_kind(-log_probs.detach()[first], outputs.label_mask[first], kinds[first])
+            self.sums = sums_by_kind(-log_probs.detach(), outputs.label_mask, kinds)
             if self.document_weight != 1.0:
                 outputs.log_probs = log_probs * weights_by_kind(kinds, self.document_weight)
         return outputs

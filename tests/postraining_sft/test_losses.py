@@ -77,6 +77,8 @@ def test_evaluation_reports_apart_and_unweighted(tiny_model, tmp_path):
     (chat, chat_tokens), (text, text_tokens) = sums[False], sums[True]
     weighed = (chat + 0.25 * text) / (chat_tokens + 0.25 * text_tokens)  # as a training step's loss
     assert metrics["eval_loss"] == pytest.approx(weighed, rel=1e-5)
+    perplexity = trainer.state.log_history[-1]["eval_perplexity_document"]
+    assert perplexity == pytest.approx(math.exp(sums[True][0] / sums[True][1]), rel=1e-5)
     assert "loss_sft" not in trainer.state.log_history[-1]
 
 
