@@ -51,6 +51,7 @@ def _lines(folder):
     return [f"{path.name} {line}" for path in folder.glob("*") for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_ray_and_another_layout_give_the_same_rows(clean, mixed, tmp_path):
     run_here(clean_arguments(mixed, "duplicates.near.threshold=0.7", f"output={tmp_path / 'one'}"))

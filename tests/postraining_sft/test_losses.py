@@ -111,7 +111,7 @@ def test_accumulation_changes_nothing(tiny_model, tmp_path):
     same(*one, *other)
 
 
-@pytest.mark.parametrize("batching", ["by_length", "packed"])
+@pytest.mark.parametrize("batching", ["by_length", pytest.param("packed", marks=pytest.mark.slow)])
 def test_two_ranks_are_one_with_twice_the_rows(tiny_model, tmp_path, batching):
     keys = STEP | {"batching": batching, "batch_size": 2, "gradient_accumulation": 2, "max_length": 90}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

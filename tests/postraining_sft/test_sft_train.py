@@ -317,6 +317,7 @@ def test_sigterm_and_kill_and_the_same_command_again(made, tmp_path):
     assert computed(tmp_path / "struck") == computed(tmp_path / "straight")
 
 
+@pytest.mark.slow
 def test_two_ranks_from_a_folder_with_names_of_ours(made, tmp_path):
     foreign = tmp_path / "elsewhere"
     for name in ("utils/__init__.py", "tests/__init__.py", "cli.py"):
@@ -456,6 +457,7 @@ def apart(one: Path, other: Path, name: str = "model.safetensors") -> float:
     return max(float((first[key] - second[key]).abs().max()) for key in first.keys() & second.keys())
 
 
+@pytest.mark.slow
 @pytest.mark.deepspeed
 def test_zero_2_and_zero_3_come_to_the_same_weights(made, tmp_path):
     two, three = (made(f"z{zero}", deepspeed={"zero": zero}, batch_size=2, max_steps=3) for zero in (2, 3))

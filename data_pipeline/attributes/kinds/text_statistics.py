@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from data_pipeline.attributes.base import UNIT, AttributeKeys, as_table, text_of
 from data_pipeline.attributes.scoring_models import held
-from utils.errors import UserError
+from utils.models.locate import load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -63,7 +63,7 @@ class TextStatistics(AttributeKeys):
         table = statistics(rows)
         if self.tokenizer is None:
             return as_table(table)
-        return as_table(table.with_columns(tokens=token_counts(rows["messages"], held(open_tokenizer, self.tokenizer))))
+        return as_table(table.with_columns(tokens=token_counts(rows["messages"], held(load_tokenizer, self.tokenizer))))
 
 
 def statistics(rows: pl.DataFrame) -> pl.DataFrame:
@@ -100,21 +100,6 @@ def token_counts(rows: pl.Series, tokenizer: PreTrainedTokenizerBase) -> pl.Seri
     sizes = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
     row = np.repeat(np.arange(len(rows)), turns.list.len().to_numpy())
     return pl.Series(np.bincount(row, weights=sizes, minlength=len(rows)).astype(np.int64))
-
-
-def open_tokenizer(path: Path) -> PreTrainedTokenizerBase:
-    """Load a tokenizer from its directory.
-
-    Raises:
-        UserError: there is none.
-
-    """
-    from utils.models.locate import load_tokenizer
-
-    try:
-        return load_tokenizer(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"no tokenizer here: {error}", where=str(path)) from error
 
 
 def _share(part: pl.Expr) -> pl.Expr:

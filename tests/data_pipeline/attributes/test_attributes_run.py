@@ -199,6 +199,7 @@ def test_a_changed_attribute_is_measured_again_with_what_builds_on_it_and_no_oth
     assert files(run) == files(tmp_path / "fresh")
 
 
+@pytest.mark.slow
 def test_killed_while_a_changed_attribute_is_measured(source: Path, tmp_path: Path) -> None:
     run = measured(source, tmp_path / "run", *attributes(16))
     command = [sys.executable, "-m", "posttrain", *arguments(source, run, *attributes(24))]

@@ -95,5 +95,5 @@ def test_tokens_are_those_of_the_named_tokenizer(tiny_model: Path) -> None:
 
 
 def test_a_directory_without_tokenizer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no tokenizer here"):
+    with pytest.raises(UserError, match="no usable tokenizer"):
         TextStatistics(tokenizer=tmp_path).measure(rows([("user", "a")]), {}, 0)

@@ -28,6 +28,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_killed_rank_ends_all_and_they_begin_again(made, tmp_path):
     config, out = made("struck", launch={"restarts": 1}), tmp_path / "struck"
